@@ -1,1 +1,3 @@
-fn main(){}
+//! The `driftless` binary.
+
+fn main() {}

@@ -1,0 +1,22 @@
+//! Pure values: what a cluster can hold, what git wants, what was seen, what was last applied.
+//!
+//! Nothing in here reads a file, a clock, the environment or the network. Every type is parsed once into a form
+//! that cannot be wrong; maps are ordered, so the same input always gives the same bytes.
+
+pub mod acl;
+pub mod broker_config;
+pub mod config_catalog;
+pub mod desired;
+pub mod diagnostic;
+pub mod ignore;
+pub mod inventory;
+pub mod names;
+pub mod observed;
+pub mod operation;
+pub mod quota;
+pub mod resource;
+pub mod rule;
+pub mod secret;
+pub mod snapshot;
+pub mod topic;
+pub mod user;

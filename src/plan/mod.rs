@@ -1,0 +1,3 @@
+//! The plan as a value: what differs, why, how risky it is, and in which order it is done.
+
+pub mod types;

@@ -1,0 +1,1 @@
+//! The integration tests, one binary: the command line, the real brokers, the architecture rules.
