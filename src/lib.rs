@@ -6,4 +6,5 @@
 
 pub mod domain;
 pub mod plan;
+pub mod policy;
 pub mod ports;
