@@ -8,4 +8,5 @@ pub mod apply;
 pub mod config;
 pub mod domain;
 pub mod plan;
+pub mod policy;
 pub mod ports;
