@@ -7,3 +7,4 @@
 pub mod domain;
 pub mod plan;
 pub mod ports;
+pub mod recorded;
