@@ -4,6 +4,7 @@
 //! observed state, the two and the inventory become a plan, policy judges it, apply performs exactly what it lists, and a
 //! report says what came of it. The modules below are listed in that reading order; `ARCHITECTURE.md` tells the rest.
 
+pub mod config;
 pub mod domain;
 pub mod plan;
 pub mod ports;
