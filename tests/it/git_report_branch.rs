@@ -8,7 +8,7 @@ use std::thread;
 use driftless::git::{GitReportBranch, ReportBranchSettings};
 use driftless::ports::{BranchChange, ReportBranch};
 
-use crate::git_support::{Sandbox, commit_all, git, git_succeeds, write};
+use crate::git_support::{Sandbox, Server, commit_all, git, git_succeeds, write};
 
 const BRANCH: &str = "driftless/prod";
 
@@ -367,47 +367,76 @@ fn a_remote_that_does_not_answer_is_an_error_without_the_token() {
     }
 }
 
-#[test]
-fn writers_at_once_lose_no_report() {
-    // In clones of their own, and all in one clone.
-    for shared in [false, true] {
-        let sandbox = Sandbox::new();
-        let remote = sandbox.bare("remote.git");
-        let n_writers = 4;
-        let n_reports = 6;
-        let clones: Vec<_> = (0..n_writers)
-            .map(|writer| {
-                if shared && writer > 0 {
-                    sandbox.path("clone-0")
-                } else {
-                    sandbox.clone_of(&remote, &format!("clone-{writer}"))
-                }
-            })
-            .collect();
-        thread::scope(|scope| {
-            for (writer, clone) in clones.iter().enumerate() {
-                scope.spawn(move || {
-                    let branch = open(clone);
-                    for number in 0..n_reports {
-                        let mut report = change(&[(format!("w{writer}/{number}").as_str(), "x")]);
-                        report.message = format!("writer {writer} report {number}");
-                        branch.commit(&report).unwrap().unwrap();
-                        // Four writers without a break are more than the retries are for.
-                        while branch.push(&report).is_err() {}
+/// Several threads, each committing and pushing reports from its clone; every report must arrive.
+fn assert_no_report_is_lost(remote: &Path, clones: &[std::path::PathBuf], url: Option<&str>) {
+    const REPORTS: usize = 6;
+    thread::scope(|scope| {
+        for (writer, clone) in clones.iter().enumerate() {
+            scope.spawn(move || {
+                let branch = url.map_or_else(|| open(clone), |url| open_with_remote(clone, url));
+                for number in 0..REPORTS {
+                    let mut report = change(&[(format!("w{writer}/{number}").as_str(), "x")]);
+                    report.message = format!("writer {writer} report {number}");
+                    branch.commit(&report).unwrap().unwrap();
+                    // Writers without a break are more than the retries are for.
+                    while let Err(error) = branch.push(&report) {
+                        assert!(error.message.contains("again and again"), "{error}");
                     }
-                });
-            }
-        });
-        let log = git(&remote, &["log", "--format=%s", BRANCH]);
-        for writer in 0..n_writers {
-            for number in 0..n_reports {
-                let subject = format!("writer {writer} report {number}");
-                assert!(log.lines().any(|line| line == subject), "shared: {shared}, missing: {subject}");
-            }
+                }
+            });
         }
-        assert_eq!(tree(&remote, BRANCH).lines().count(), n_writers * n_reports, "shared: {shared}");
-        assert_eq!(git(&remote, &["fsck", "--strict", "--no-dangling"]), "");
+    });
+    let log = git(remote, &["log", "--format=%s", BRANCH]);
+    for writer in 0..clones.len() {
+        for number in 0..REPORTS {
+            let subject = format!("writer {writer} report {number}");
+            assert!(log.lines().any(|line| line == subject), "missing: {subject}");
+        }
     }
+    assert_eq!(tree(remote, BRANCH).lines().count(), clones.len() * REPORTS);
+    assert_eq!(git(remote, &["fsck", "--strict", "--no-dangling"]), "");
+}
+
+#[test]
+fn writers_at_once_in_clones_of_their_own_lose_no_report() {
+    let sandbox = Sandbox::new();
+    let remote = sandbox.bare("remote.git");
+    let clones: Vec<_> = (0..4).map(|writer| sandbox.clone_of(&remote, &format!("clone-{writer}"))).collect();
+    assert_no_report_is_lost(&remote, &clones, None);
+}
+
+#[test]
+fn writers_at_once_in_one_clone_lose_no_report() {
+    let sandbox = Sandbox::new();
+    let remote = sandbox.bare("remote.git");
+    let clones = vec![sandbox.clone_of(&remote, "clone"); 4];
+    assert_no_report_is_lost(&remote, &clones, None);
+}
+
+#[test]
+fn writers_at_once_through_a_server_lose_no_report() {
+    let sandbox = Sandbox::new();
+    let remote = sandbox.bare("remote.git");
+    let Some(server) = Server::start(&sandbox.path("")) else { return };
+    let clones: Vec<_> = (0..3).map(|writer| sandbox.clone_of(&remote, &format!("clone-{writer}"))).collect();
+    assert_no_report_is_lost(&remote, &clones, Some(&server.url("remote.git")));
+}
+
+#[test]
+fn a_refusal_by_a_server_is_an_error_although_libgit2_calls_it_success() {
+    let sandbox = Sandbox::new();
+    let remote = sandbox.bare("remote.git");
+    let Some(server) = Server::start(&sandbox.path("")) else { return };
+    write(&remote, &[("hooks/update", "#!/bin/sh\nexit 1\n")]);
+    std::fs::set_permissions(remote.join("hooks/update"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let branch = open_with_remote(&sandbox.repository("config", &[]), &server.url("remote.git"));
+    let report = change(&[("status.json", "1")]);
+    branch.commit(&report).unwrap();
+    let error = branch.push(&report).unwrap_err();
+    assert!(error.message.contains("hook declined"), "{error}");
+    std::fs::remove_file(remote.join("hooks/update")).unwrap();
+    branch.push(&report).unwrap();
+    assert_eq!(n_commits(&remote, BRANCH), 1);
 }
 
 #[test]

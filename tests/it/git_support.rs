@@ -1,7 +1,9 @@
 //! Repositories for the tests of the git adapter, made and looked at with the program `git`, not with our code.
 
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 /// A directory that is removed with the value.
 pub(crate) struct Sandbox {
@@ -81,4 +83,48 @@ fn command(directory: &Path, args: &[&str]) -> Command {
         command.env(format!("GIT_{role}_DATE"), "2026-01-02T03:04:05Z");
     }
     command
+}
+
+/// A git server on loopback, so that the protocol that servers speak is tested too; ends with the value.
+pub(crate) struct Server {
+    process: Child,
+    port: u16,
+}
+
+impl Server {
+    /// Serves the bare repositories of that directory, for reading and writing. `None` where git has no daemon.
+    pub(crate) fn start(directory: &Path) -> Option<Self> {
+        let program = Path::new(&git(directory, &["--exec-path"])).join("git-daemon");
+        if !program.exists() {
+            return None;
+        }
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let process = Command::new(program)
+            .args(["--export-all", "--enable=receive-pack", "--listen=127.0.0.1"])
+            .arg(format!("--port={port}"))
+            .arg(format!("--base-path={}", directory.display()))
+            .arg(directory)
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let server = Self { process, port };
+        for _ in 0..200 {
+            if TcpStream::connect(("127.0.0.1", port)).is_ok() {
+                return Some(server);
+            }
+            std::thread::sleep(Duration::from_millis(25));
+        }
+        panic!("the git daemon did not start");
+    }
+
+    pub(crate) fn url(&self, repository: &str) -> String {
+        format!("git://127.0.0.1:{}/{repository}", self.port)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.process.kill());
+        drop(self.process.wait());
+    }
 }
