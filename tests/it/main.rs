@@ -1,6 +1,9 @@
-//! The integration tests, one binary: the architecture's rules, the command line, the real brokers and Prometheus.
+//! The integration tests, one binary: the architecture's rules, the command line, git, the real brokers and Prometheus.
 
 mod architecture;
+mod git_report_branch;
+mod git_source;
+mod git_support;
 
 mod support {
     pub(crate) mod brokers;
