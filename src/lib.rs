@@ -4,8 +4,10 @@
 //! observed state, the two and the inventory become a plan, policy judges it, apply performs exactly what it lists, and a
 //! report says what came of it. The modules below are listed in that reading order; `ARCHITECTURE.md` tells the rest.
 
+pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod plan;
 pub mod ports;
 pub mod state;
+pub mod telemetry;
