@@ -5,6 +5,7 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::error::{self, CommandError};
+use crate::apply::Progress;
 
 /// When to use colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -99,28 +100,28 @@ impl Console {
         Ok(answer.trim_end_matches(['\r', '\n']) == "yes")
     }
 
-    /// Shows a progress bar for `total` steps; invisible when nobody is there to see it.
-    pub fn progress(&self, total: usize, what: &str) -> Progress {
-        let bar = ProgressBar::new(u64::try_from(total).unwrap_or(u64::MAX));
+    /// Makes a progress bar, which shows itself with the first step; invisible when nobody is there to see it.
+    pub fn progress(&self) -> Bar {
         let style = ProgressStyle::with_template("{msg} [{bar:30}] {pos}/{len} ({eta} left)")
             .unwrap_or_else(|_| ProgressStyle::default_bar());
-        Progress { bar: self.bars.add(bar.with_style(style).with_message(what.to_owned())) }
+        Bar { bar: self.bars.add(ProgressBar::new(0).with_style(style)) }
     }
 }
 
 /// A progress bar. It goes away when it is dropped.
-pub struct Progress {
+pub struct Bar {
     bar: ProgressBar,
 }
 
-impl Progress {
-    /// Moves on by some steps.
-    pub fn advance(&self, steps: usize) {
-        self.bar.inc(u64::try_from(steps).unwrap_or(u64::MAX));
+impl Progress for Bar {
+    fn advance(&self, done: usize, total: usize, what: &str) {
+        self.bar.set_length(u64::try_from(total).unwrap_or(u64::MAX));
+        self.bar.set_position(u64::try_from(done).unwrap_or(u64::MAX));
+        self.bar.set_message(what.to_owned());
     }
 }
 
-impl Drop for Progress {
+impl Drop for Bar {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
     }

@@ -5,6 +5,7 @@ use super::error::CommandError;
 use super::exit::Exit;
 use crate::config;
 use crate::domain::code_doc::CodeDoc;
+use crate::policy;
 
 /// Say what a code means and what to do about it
 #[derive(Debug, clap::Args)]
@@ -15,7 +16,7 @@ pub(super) struct ExplainArgs {
 }
 
 /// Every table of codes.
-const TABLES: &[&[CodeDoc]] = &[config::CODES];
+const TABLES: &[&[CodeDoc]] = &[config::CODES, policy::CODES];
 
 pub(super) fn run(arguments: &ExplainArgs, console: &Console) -> Result<Exit, CommandError> {
     console.data(&explain(&arguments.code, TABLES)?)?;
@@ -56,7 +57,10 @@ mod tests {
     }
 
     #[test]
-    fn no_code_means_two_things() {
+    fn no_code_means_two_things_or_nothing() {
+        for doc in TABLES.iter().flat_map(|table| table.iter()) {
+            assert!(!doc.title.is_empty() && doc.explanation.ends_with('.') && doc.fix.ends_with('.'), "{}", doc.code);
+        }
         let codes: Vec<&str> = TABLES.iter().flat_map(|table| table.iter()).map(|doc| doc.code).collect();
         assert_eq!(codes.iter().collect::<BTreeSet<_>>().len(), codes.len());
     }

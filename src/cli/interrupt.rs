@@ -1,31 +1,8 @@
 //! Ctrl-C: the first lets the batch in flight end, the second ends the process.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use super::console::Console;
 use super::exit::Exit;
-
-/// Says whether somebody asked to stop. Cloned freely; all clones say the same.
-#[derive(Debug, Clone, Default)]
-pub struct StopFlag(Arc<AtomicBool>);
-
-impl StopFlag {
-    /// Says whether to stop before the next batch.
-    pub fn is_set(&self) -> bool {
-        self.0.load(Ordering::SeqCst)
-    }
-
-    /// Asks to stop.
-    pub fn set(&self) {
-        self.0.store(true, Ordering::SeqCst);
-    }
-
-    /// Returns the flag itself, for code that knows nothing of the command line.
-    pub fn shared(&self) -> Arc<AtomicBool> {
-        Arc::clone(&self.0)
-    }
-}
+use crate::apply::StopFlag;
 
 /// Watches for Ctrl-C and a request to end. Needs a running tokio; watches until that ends.
 pub(super) fn watch(console: &Console) -> StopFlag {
@@ -37,7 +14,7 @@ pub(super) fn watch(console: &Console) -> StopFlag {
                 // Everything that must outlive this was flushed before each batch was sent.
                 std::process::exit(i32::from(Exit::Failed.code()));
             }
-            watched.set();
+            watched.stop();
             console.note("Stopping after the batch in flight. Press Ctrl-C again to stop at once.");
         }
     });

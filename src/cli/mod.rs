@@ -5,6 +5,7 @@
 
 mod apply;
 mod arguments;
+mod clock;
 mod completions;
 mod console;
 mod drift;
@@ -25,10 +26,9 @@ use std::future::Future;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
 
-pub use console::{Colour, Console, Progress};
+pub use console::{Bar, Colour, Console};
 pub use error::{CommandError, ErrorKind};
 pub use exit::Exit;
-pub use interrupt::StopFlag;
 
 use crate::telemetry::{self, LineWriter, LogFormat, LogOptions, Verbosity};
 
