@@ -18,6 +18,8 @@ pub mod ports;
 
 pub mod apply;
 
+pub mod reconcile;
+
 // The edge.
 pub mod state;
 

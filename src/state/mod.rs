@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 pub use journal::FileJournal;
 pub use passwords::FilePasswordMemory;
 
-use crate::ports::StateError;
+use crate::ports::{Journal, LocalClusterState, LocalState, PasswordMemory, StateError};
 
 /// The part of the directory that belongs to one environment on one cluster.
 #[derive(Debug, Clone)]
@@ -63,6 +63,48 @@ impl ClusterState {
     /// Reads the memory of passwords.
     pub fn passwords(&self) -> Result<FilePasswordMemory, StateError> {
         FilePasswordMemory::open(self.directory.join("passwords.json"))
+    }
+}
+
+/// The directory, as the pass uses it.
+#[derive(Debug, Clone)]
+pub struct StateDirectory {
+    root: PathBuf,
+}
+
+impl StateDirectory {
+    /// Names the directory; it is made when it is first needed.
+    pub fn new(root: PathBuf) -> Self {
+        Self { root }
+    }
+}
+
+impl LocalState for StateDirectory {
+    fn open(&self, environment: &str, cluster_id: &str) -> Result<Box<dyn LocalClusterState>, StateError> {
+        let state = ClusterState::open(&self.root, environment, cluster_id)?;
+        let (journal, passwords) = (state.journal(), state.passwords()?);
+        Ok(Box::new(OpenState { state, journal, passwords }))
+    }
+}
+
+struct OpenState {
+    state: ClusterState,
+    journal: FileJournal,
+    passwords: FilePasswordMemory,
+}
+
+impl LocalClusterState for OpenState {
+    fn lock(&self) -> Result<Box<dyn Send>, StateError> {
+        let lock = self.state.lock()?;
+        Ok(Box::new(lock))
+    }
+
+    fn journal(&self) -> &dyn Journal {
+        &self.journal
+    }
+
+    fn passwords(&self) -> &dyn PasswordMemory {
+        &self.passwords
     }
 }
 
