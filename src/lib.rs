@@ -28,3 +28,7 @@ pub mod kafka;
 pub mod state;
 
 pub mod config;
+
+pub mod telemetry;
+
+pub mod cli;
