@@ -8,4 +8,5 @@ pub mod config;
 pub mod domain;
 pub mod plan;
 pub mod ports;
+pub mod sandbox;
 pub mod recorded;
