@@ -19,6 +19,7 @@ demo: ## Shows driftless at work against a local Kafka
 	dev/demo
 
 test: setup ## Runs every test, beside a real Kafka 4.3, Kafka 3.9 and Prometheus
+	cargo test --locked --no-run # Before the servers start, so that they do not wait for the compiler.
 	dev/with-brokers cargo test --locked
 
 check: ## Checks format, lints, documentation, licenses, banned crates and sources

@@ -228,7 +228,7 @@ impl Shared {
         let faults = self.memory().faults.clone();
         let mut answers: Vec<DryRun> = operations
             .iter()
-            .map(|operation| DryRun::NotChecked(format!("Kafka has no dry run for {}", no_dry_run(operation.kind()))))
+            .map(|operation| DryRun::NotChecked(no_dry_run(operation.kind()).unwrap_or("it was not asked").to_owned()))
             .collect();
         for indices in requests_of(operations) {
             let batch: Vec<&Operation> = indices.iter().map(|index| &operations[*index]).collect();
@@ -250,7 +250,7 @@ impl Shared {
         }
         let loaded = match self.load() {
             Ok(loaded) => loaded,
-            Err(error) => return all(batch.len(), &ResourceError { unchanged: true, ..lost(&error.message) }),
+            Err(error) => return all(batch.len(), &refused("NOT_SENT", error.message)),
         };
         let mut memory = self.memory();
         let faults = memory.faults.clone();
@@ -421,26 +421,24 @@ fn refusal(operation: &Operation, faults: &Faults, used: &mut Vec<usize>) -> Opt
     None
 }
 
-/// Says what Kafka cannot check without doing it; only used for such kinds.
-fn no_dry_run(kind: OperationKind) -> &'static str {
+/// Says for which kinds Kafka has no `validate_only`.
+fn no_dry_run(kind: OperationKind) -> Option<&'static str> {
     match kind {
-        OperationKind::CreateTopic | OperationKind::AddPartitions | OperationKind::DeleteTopic => "deleting topics",
-        OperationKind::UpsertScram | OperationKind::DeleteScram => "SCRAM credentials",
-        OperationKind::CreateAcl | OperationKind::DeleteAcl => "ACLs",
-        OperationKind::AlterTopicConfig | OperationKind::AlterQuota | OperationKind::AlterBrokerConfig => "this",
+        OperationKind::CreateTopic
+        | OperationKind::AddPartitions
+        | OperationKind::AlterTopicConfig
+        | OperationKind::AlterQuota
+        | OperationKind::AlterBrokerConfig => None,
+        OperationKind::DeleteTopic => Some("Kafka has no dry run for deleting topics"),
+        OperationKind::UpsertScram | OperationKind::DeleteScram => Some("Kafka has no dry run for SCRAM credentials"),
+        OperationKind::CreateAcl | OperationKind::DeleteAcl => Some("Kafka has no dry run for ACLs"),
     }
 }
 
 /// Cuts the operations that Kafka can check into requests within its bounds, each as indices.
 fn requests_of(operations: &[Operation]) -> Vec<Vec<usize>> {
     let mut cut = Vec::new();
-    for kind in [
-        OperationKind::CreateTopic,
-        OperationKind::AddPartitions,
-        OperationKind::AlterTopicConfig,
-        OperationKind::AlterQuota,
-        OperationKind::AlterBrokerConfig,
-    ] {
+    for kind in OperationKind::ALL.into_iter().filter(|kind| no_dry_run(*kind).is_none()) {
         let (mut request, mut records) = (Vec::new(), 0);
         for (index, operation) in operations.iter().enumerate().filter(|(_, operation)| operation.kind() == kind) {
             let more = operation.records(1);

@@ -1,1 +1,7 @@
-//! The integration tests, one binary: the command line, the real brokers, the architecture rules.
+//! The integration tests, one binary: the architecture's rules, the command line, the real brokers and Prometheus.
+
+mod architecture;
+
+mod support {
+    pub(crate) mod brokers;
+}

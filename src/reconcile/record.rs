@@ -1,0 +1,1 @@
+//! Applying, and writing back what was seen and done.
