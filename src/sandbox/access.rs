@@ -90,7 +90,10 @@ pub(crate) fn alter_quota(
         }
     }
     if let Some(key) = set.keys().find(|key| unset.contains(*key)) {
-        return Err(refused("INVALID_REQUEST", format!("Duplicate quota key {key} not updating quota for this entity")));
+        return Err(refused(
+            "INVALID_REQUEST",
+            format!("Duplicate quota key {key} not updating quota for this entity"),
+        ));
     }
     for key in unset {
         values.remove(key);

@@ -177,7 +177,8 @@ impl Shared {
         };
         let mut memory = self.memory();
         if let Some(bytes) = files.get(FAULTS_FILE) {
-            memory.faults = recorded::read_document(FAULTS_FILE, bytes).map_err(|problem| unreadable(&name, &[problem]))?;
+            memory.faults =
+                recorded::read_document(FAULTS_FILE, bytes).map_err(|problem| unreadable(&name, &[problem]))?;
         }
         if memory.faults.unreachable {
             return Err(ClusterError {
@@ -187,7 +188,11 @@ impl Shared {
             });
         }
         if memory.parsed.as_ref().is_none_or(|(parsed, _)| *parsed != files) {
-            let state: Files = files.iter().filter(|(path, _)| *path != FAULTS_FILE).map(|(path, bytes)| (path.clone(), bytes.clone())).collect();
+            let state: Files = files
+                .iter()
+                .filter(|(path, _)| *path != FAULTS_FILE)
+                .map(|(path, bytes)| (path.clone(), bytes.clone()))
+                .collect();
             let state = recorded::read(&state).map_err(|problems| unreadable(&name, &problems))?;
             memory.parsed = Some((files.clone(), state));
         }

@@ -24,11 +24,7 @@ const TOPIC: &[(&str, Type, &str)] = &[
     ("cleanup.policy", Type::ListOf(&["compact", "delete"]), "delete"),
     ("compression.gzip.level", Type::Int(-1, 9), "-1"),
     ("compression.lz4.level", Type::Int(1, 17), "9"),
-    (
-        "compression.type",
-        Type::OneOf(&["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"]),
-        "producer",
-    ),
+    ("compression.type", Type::OneOf(&["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"]), "producer"),
     ("compression.zstd.level", Type::Int(-131_072, 22), "3"),
     ("delete.retention.ms", Type::Long(0), "86400000"),
     ("file.delete.delay.ms", Type::Long(0), "60000"),
@@ -250,9 +246,8 @@ fn list(value: &str) -> Vec<&str> {
 }
 
 fn is_partition_and_broker(item: &str) -> bool {
-    item.split_once(':').is_some_and(|(partition, broker)| {
-        partition.parse::<u32>().is_ok() && broker.parse::<u32>().is_ok()
-    })
+    item.split_once(':')
+        .is_some_and(|(partition, broker)| partition.parse::<u32>().is_ok() && broker.parse::<u32>().is_ok())
 }
 
 /// Writes a number as Java's `Double.toString` does: `0.5`, `1.0`, `1.0E-4`.

@@ -53,9 +53,11 @@ pub(crate) fn described(stored: &ObservedState) -> ObservedState {
 
 /// Returns the value of a guard config that holds on the first broker which has one.
 pub(crate) fn guard(state: &ObservedState, key: &str) -> Option<String> {
-    state.cluster.brokers.iter().find_map(|(id, broker)| {
-        dynamic(state, *id, key).or_else(|| broker.configs.get(key).cloned())
-    })
+    state
+        .cluster
+        .brokers
+        .iter()
+        .find_map(|(id, broker)| dynamic(state, *id, key).or_else(|| broker.configs.get(key).cloned()))
 }
 
 /// Returns what is set dynamically for a broker: for itself, or else for all.

@@ -42,7 +42,10 @@ pub(crate) fn create(
     let partitions = match partitions {
         None | Some(-1) => default_partitions(state),
         Some(count) if count < 1 => {
-            return Err(refused("INVALID_PARTITIONS", "Number of partitions was set to an invalid non-positive value."));
+            return Err(refused(
+                "INVALID_PARTITIONS",
+                "Number of partitions was set to an invalid non-positive value.",
+            ));
         }
         Some(count) => count,
     };
@@ -109,11 +112,7 @@ pub(crate) fn alter_config(
     Ok(Write::Topic(topic.clone(), Some(ObservedTopic { overrides, ..present.clone() })))
 }
 
-pub(crate) fn delete(
-    state: &ObservedState,
-    topic: &TopicName,
-    id: Option<uuid::Uuid>,
-) -> Result<Write, ResourceError> {
+pub(crate) fn delete(state: &ObservedState, topic: &TopicName, id: Option<uuid::Uuid>) -> Result<Write, ResourceError> {
     if effective::guard(state, "delete.topic.enable").as_deref() == Some("false") {
         return Err(refused("TOPIC_DELETION_DISABLED", "Topic deletion is disabled."));
     }
@@ -149,7 +148,11 @@ fn check_overrides<'a>(overrides: impl Iterator<Item = (&'a str, &'a str)> + Clo
     configs::check_topic(overrides).map_err(|message| refused("INVALID_CONFIG", message))
 }
 
-fn existing<'a>(state: &'a ObservedState, topic: &TopicName, missing: &str) -> Result<&'a ObservedTopic, ResourceError> {
+fn existing<'a>(
+    state: &'a ObservedState,
+    topic: &TopicName,
+    missing: &str,
+) -> Result<&'a ObservedTopic, ResourceError> {
     if let Some(reason) = state.unknown_topics.get(topic) {
         return Err(refused("TOPIC_AUTHORIZATION_FAILED", reason));
     }
