@@ -27,6 +27,8 @@ pub mod git;
 
 pub mod kafka;
 
+pub mod sandbox;
+
 pub mod state;
 
 pub mod config;
