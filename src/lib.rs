@@ -21,6 +21,8 @@ pub mod apply;
 pub mod reconcile;
 
 // The edge.
+pub mod git;
+
 pub mod state;
 
 pub mod config;

@@ -16,6 +16,7 @@ mod import;
 mod interrupt;
 mod plan;
 mod policy;
+mod repository;
 mod saved_plan;
 mod show;
 mod surroundings;

@@ -2,3 +2,6 @@
 
 mod cli_support;
 mod cli_usage;
+mod git_report_branch;
+mod git_source;
+mod git_support;
