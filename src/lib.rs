@@ -23,6 +23,8 @@ pub mod reconcile;
 // The edge.
 pub mod git;
 
+pub mod kafka;
+
 pub mod state;
 
 pub mod config;
