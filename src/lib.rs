@@ -25,6 +25,8 @@ pub mod git;
 
 pub mod kafka;
 
+pub mod sandbox;
+
 pub mod state;
 
 pub mod config;

@@ -6,6 +6,7 @@
 mod apply;
 mod arguments;
 mod clock;
+mod cluster;
 mod completions;
 mod console;
 mod drift;

@@ -44,9 +44,11 @@ impl Repository {
         Ok(snapshot?)
     }
 
-    /// Reads the files below a directory of another revision: recorded state on a branch, for example.
-    pub(super) fn files_of(&self, revision: &str, directory: &str) -> Result<Snapshot, CommandError> {
-        Ok(RevisionSource::new(&self.path, revision).below(directory).snapshot()?)
+    /// Reads the files of another revision, from the top of the git repository: recorded state on a branch, for example.
+    pub(super) fn files_of(&self, revision: &str) -> Result<Snapshot, CommandError> {
+        let absolute = std::path::absolute(&self.path).unwrap_or_else(|_| self.path.clone());
+        let top = absolute.ancestors().find(|directory| directory.join(".git").exists()).unwrap_or(&absolute);
+        Ok(RevisionSource::new(top, revision).snapshot()?)
     }
 
     /// Returns the report branch; `None` outside git, where nothing can be owned.
