@@ -7,6 +7,7 @@ use std::io;
 use super::exit::Exit;
 use crate::domain::diagnostic::{Diagnostic, Severity};
 use crate::ports::{ClusterError, ClusterErrorKind, RuleStoreError, SourceError, StateError};
+use crate::reconcile::PassError;
 
 /// What kind of failure ends a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -159,6 +160,22 @@ impl From<RuleStoreError> for CommandError {
     }
 }
 
+impl From<PassError> for CommandError {
+    fn from(error: PassError) -> Self {
+        let kind = match &error {
+            PassError::Cluster(ClusterError { kind: ClusterErrorKind::Settings, .. }) => ErrorKind::Usage,
+            PassError::Cluster(_)
+            | PassError::Branch(_)
+            | PassError::History { .. }
+            | PassError::Rules(_)
+            | PassError::State(_)
+            | PassError::Stale(_) => ErrorKind::Failed,
+        };
+        let (message, hint) = (error.to_string(), error.hint());
+        Self::new(kind, message).maybe_hint(hint).because(error)
+    }
+}
+
 impl From<StateError> for CommandError {
     fn from(error: StateError) -> Self {
         let failed = Self::failed(error.message).maybe_hint(error.hint);
@@ -198,6 +215,12 @@ mod tests {
         error: failed to open `x`: no space left
         hint: Choose another directory.
         ");
+        let pass = PassError::Cluster(ClusterError {
+            message: "no broker answers at `a:1`".to_owned(),
+            kind: ClusterErrorKind::Unreachable,
+            hint: None,
+        });
+        assert_eq!(plain(&pass.into()), "error: failed to read the cluster: no broker answers at `a:1`\n");
         let repeated = CommandError::failed("failed to connect: refused").because(io::Error::other("refused"));
         assert_eq!(plain(&repeated), "error: failed to connect: refused\n");
     }

@@ -6,6 +6,7 @@
 mod apply;
 mod arguments;
 mod clock;
+mod cluster;
 mod completions;
 mod console;
 mod drift;
@@ -16,6 +17,7 @@ mod import;
 mod interrupt;
 mod plan;
 mod policy;
+mod repository;
 mod saved_plan;
 mod show;
 mod surroundings;

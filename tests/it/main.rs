@@ -1,6 +1,7 @@
 //! The integration tests, one binary: the architecture's rules, the command line, git, the real brokers and Prometheus.
 
 mod architecture;
+mod cli_import;
 mod cli_support;
 mod cli_usage;
 mod contract;
