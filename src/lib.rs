@@ -10,3 +10,4 @@ pub mod domain;
 pub mod plan;
 pub mod policy;
 pub mod ports;
+pub mod report;
