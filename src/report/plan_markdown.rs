@@ -1,9 +1,10 @@
 //! A plan, for a pull request.
 
+use super::acls::{acl_groups, acl_lines};
 use super::counted;
 use super::escape::{cut, markdown_block, markdown_code, markdown_prose, within};
 use super::findings::findings_markdown;
-use super::plan_text::{Detail, acl_groups, acl_lines, select, summary_line};
+use super::plan_text::{is_serious, summary_line};
 use super::values::{approval, evidence, field_lines, kind_title, reason, remarks, sign, verb};
 use crate::domain::resource::{ResourceId, ResourceKind};
 use crate::plan::types::{Action, ActionKind, FieldChange, Plan, Status};
@@ -15,6 +16,7 @@ const LONGEST_FINDINGS: usize = 15_000;
 const LONGEST_APPROVAL: usize = 10_000;
 const LONGEST_UNKNOWN: usize = 6_000;
 const LONGEST_NAME: usize = 300;
+const MOST_BINDINGS: usize = 50;
 const MOST_NAMES: usize = 10;
 
 /// Returns the first line of the comment, by which the next run finds it again.
@@ -100,10 +102,12 @@ fn kind_markdown(kind: ResourceKind, actions: &[&Action], room: usize) -> String
     if actions.is_empty() {
         return String::new();
     }
-    let (shown, _) = select(actions, Detail::Short);
+    // What could hurt comes first: it is the last thing to be cut.
+    let mut sorted = actions.to_vec();
+    sorted.sort_by_key(|action| !is_serious(action));
     let mut body = String::new();
     let mut written = 0;
-    for (item, count) in items(kind, &shown) {
+    for (item, count) in items(kind, &sorted) {
         if body.len() + item.len() > room {
             break;
         }
@@ -123,8 +127,12 @@ fn items(kind: ResourceKind, actions: &[&Action]) -> Vec<(String, usize)> {
             .iter()
             .map(|group| {
                 let head = format!("- {} of {}", title(group.first), markdown_code(&group.principal));
-                let lines: String =
-                    acl_lines(group).iter().map(|line| format!("  - {}\n", markdown_code(line))).collect();
+                let all = acl_lines(group);
+                let mut lines: String =
+                    all.iter().take(MOST_BINDINGS).map(|line| format!("  - {}\n", markdown_code(line))).collect();
+                if all.len() > MOST_BINDINGS {
+                    lines.push_str(&format!("  - … and {} more\n", all.len() - MOST_BINDINGS));
+                }
                 (
                     format!("{head} ({})\n{lines}{}", markdown_prose(&remarks(group.first)), details(group.first)),
                     group.actions.len(),
