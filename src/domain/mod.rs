@@ -16,6 +16,7 @@ pub mod operation;
 pub mod quota;
 pub mod resource;
 pub mod rule;
+pub mod rule_comparison;
 pub mod secret;
 pub mod snapshot;
 pub mod topic;
