@@ -8,3 +8,4 @@ pub mod domain;
 pub mod git;
 pub mod plan;
 pub mod ports;
+pub mod prometheus;

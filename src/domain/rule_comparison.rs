@@ -28,7 +28,7 @@ pub enum GroupComparison {
 /// Compares two groups that were both read from files.
 pub fn same_group(first: &RuleGroup, second: &RuleGroup) -> GroupComparison {
     let mut what = Vec::new();
-    if first.interval_ms != second.interval_ms {
+    if interval(first) != interval(second) {
         what.push("interval".to_owned());
     }
     if first.query_offset_ms != second.query_offset_ms {
@@ -47,11 +47,16 @@ pub fn same_group_as_loaded(
     default_interval_ms: Option<u64>,
 ) -> GroupComparison {
     let mut what = Vec::new();
-    let wanted = written.interval_ms.or(default_interval_ms);
+    let wanted = interval(written).or(default_interval_ms);
     if wanted.is_some() && loaded.interval_ms.is_some() && wanted != loaded.interval_ms {
         what.push("interval".to_owned());
     }
     compare_rest(written, loaded, what)
+}
+
+/// An interval of zero is none, in Prometheus too.
+fn interval(group: &RuleGroup) -> Option<u64> {
+    group.interval_ms.filter(|interval| *interval != 0)
 }
 
 fn compare_rest(first: &RuleGroup, second: &RuleGroup, mut what: Vec<String>) -> GroupComparison {
