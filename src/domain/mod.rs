@@ -5,6 +5,7 @@
 
 pub mod acl;
 pub mod broker_config;
+pub mod code_doc;
 pub mod config_catalog;
 pub mod desired;
 pub mod diagnostic;
