@@ -61,6 +61,7 @@ pub fn plan_markdown(plan: &Plan) -> String {
     }
     out.push_str(&names("Paused and different", &plan.paused));
     out.push_str(&names("Not pruned", &plan.unpruned));
+    out.push_str(&names("Passwords not compared", &plan.not_compared));
     out.push_str(&names("Unmanaged, never touched", &plan.unmanaged));
     if !plan.unknown.is_empty() {
         out.push_str("\n#### Not known, and so not planned\n\n");
