@@ -11,6 +11,8 @@ pub mod plan;
 
 pub mod policy;
 
+pub mod report;
+
 pub mod recorded;
 
 // The pass: ports only.

@@ -4,6 +4,7 @@ mod architecture;
 mod cli_import;
 mod cli_support;
 mod cli_usage;
+mod contract;
 mod git_report_branch;
 mod git_source;
 mod git_support;
