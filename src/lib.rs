@@ -11,6 +11,8 @@ pub mod plan;
 
 pub mod policy;
 
+pub mod report;
+
 pub mod recorded;
 
 // The pass: ports only.
@@ -18,9 +20,21 @@ pub mod ports;
 
 pub mod apply;
 
+pub mod reconcile;
+
 // The edge.
+pub mod git;
+
 pub mod kafka;
+
+pub mod prometheus;
+
+pub mod sandbox;
 
 pub mod state;
 
 pub mod config;
+
+pub mod telemetry;
+
+pub mod cli;

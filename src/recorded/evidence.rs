@@ -22,3 +22,8 @@ pub fn read_evidence(files: &BTreeMap<String, Vec<u8>>) -> Result<BTreeMap<Topic
 pub fn write_evidence(evidence: &BTreeMap<TopicName, TopicEvidence>) -> Vec<u8> {
     yaml::write(evidence)
 }
+
+/// Reads any other document of a directory cluster with the strictness of the format.
+pub(crate) fn read_document<T: serde::de::DeserializeOwned>(path: &str, bytes: &[u8]) -> Result<T, Diagnostic> {
+    yaml::read(path, bytes)
+}

@@ -30,6 +30,7 @@ mod rule_forms;
 mod write;
 pub(crate) mod yaml;
 
+pub(crate) use evidence::read_document;
 pub use evidence::{EVIDENCE_FILE, read_evidence, write_evidence};
 pub use import::{Import, ImportOptions, import};
 pub use read::read;
