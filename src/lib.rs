@@ -11,6 +11,8 @@ pub mod plan;
 
 pub mod policy;
 
+pub mod report;
+
 pub mod recorded;
 
 // The pass: ports only.
@@ -21,8 +23,18 @@ pub mod apply;
 pub mod reconcile;
 
 // The edge.
+pub mod git;
+
+pub mod kafka;
+
+pub mod prometheus;
+
+pub mod sandbox;
+
 pub mod state;
 
 pub mod config;
 
-pub mod sandbox;
+pub mod telemetry;
+
+pub mod cli;

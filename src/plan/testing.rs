@@ -323,6 +323,7 @@ pub(super) fn summary(plan: &Plan) -> String {
     lines.extend(list("paused", &plan.paused));
     lines.extend(list("unpruned", &plan.unpruned));
     lines.extend(list("unmanaged", &plan.unmanaged));
+    lines.extend(list("not-compared", &plan.not_compared));
     lines.extend(plan.unknown.iter().map(|unknown| format!("unknown {}: {}", unknown.resource, unknown.reason)));
     lines.extend(plan.findings.iter().map(|finding| format!("finding {}", finding.code)));
     lines.join("\n")

@@ -347,7 +347,7 @@ fn users_are_compared_by_mechanism_and_iterations() {
     assert_snapshot!(summary(&world.apply()), @"planned change not-in-cluster none user/alice/create scram.SCRAM-SHA-512.iterations:unset→4096 password:unset→(secret)");
     assert_eq!(summary(&world.plan()), "");
     world.password("alice", ScramMechanism::Sha512, PasswordState::NotCompared);
-    assert_snapshot!(summary(&world.plan()), @"unknown user/alice: its password was not compared: no secrets were given (`--secrets`, `--age-identity`)");
+    assert_snapshot!(summary(&world.plan()), @"not-compared user/alice");
     world.password("alice", ScramMechanism::Sha512, PasswordState::Changed);
     assert_snapshot!(summary(&world.plan()), @"planned change password-changed high user/alice/update scram.SCRAM-SHA-512.iterations:4096→4096 password:(secret)→(secret)");
     world.password("alice", ScramMechanism::Sha512, PasswordState::Missing("no secret `alice`".into()));

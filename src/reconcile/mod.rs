@@ -13,3 +13,4 @@ pub use error::PassError;
 pub use history::History;
 pub use pass::{Pass, PassOptions, Planned};
 pub use passwords::Secrets;
+pub use record::{Applied, Push};

@@ -96,7 +96,7 @@ impl<'a> Pass<'a> {
         self.clock.now().to_zoned(jiff::tz::TimeZone::UTC).date()
     }
 
-    fn open_local(
+    pub(super) fn open_local(
         &self,
         environment: &str,
         observed: &ObservedState,

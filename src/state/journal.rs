@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{failed, sync_directory};
+use super::{failed, make_directory, sync_directory};
 use crate::ports::{Journal, JournalContents, JournalEntry, JournalRun, StateError};
 
 /// A journal in a file. Written by one process at a time: hold the [`super::StateLock`].
@@ -44,6 +44,9 @@ impl FileJournal {
 
     fn append_bytes(&self, text: &[u8]) -> io::Result<()> {
         let is_new = !self.path.exists();
+        if is_new {
+            self.path.parent().map_or(Ok(()), make_directory)?;
+        }
         let mut options = File::options();
         options.create(true).truncate(false).read(true).write(true);
         #[cfg(unix)]

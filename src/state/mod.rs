@@ -28,16 +28,15 @@ pub struct StateLock {
 }
 
 impl ClusterState {
-    /// Opens the directory, making it when it is not there.
-    pub fn open(root: &Path, environment: &str, cluster_id: &str) -> Result<Self, StateError> {
-        let directory = root.join(file_name(environment)).join(file_name(cluster_id));
-        make_directory(&directory).map_err(|source| failed("make the directory", &directory, source))?;
-        Ok(Self { directory })
+    /// Names the directory. It is made by the first write, so that a plan leaves nothing behind.
+    pub fn new(root: &Path, environment: &str, cluster_id: &str) -> Self {
+        Self { directory: root.join(file_name(environment)).join(file_name(cluster_id)) }
     }
 
     /// Makes sure that only one apply at a time writes to this cluster from here. Does not wait.
     pub fn lock(&self) -> Result<StateLock, StateError> {
         let path = self.directory.join("lock");
+        make_directory(&self.directory).map_err(|source| failed("make the directory", &self.directory, source))?;
         let file = File::options()
             .create(true)
             .truncate(false)
@@ -81,7 +80,7 @@ impl StateDirectory {
 
 impl LocalState for StateDirectory {
     fn open(&self, environment: &str, cluster_id: &str) -> Result<Box<dyn LocalClusterState>, StateError> {
-        let state = ClusterState::open(&self.root, environment, cluster_id)?;
+        let state = ClusterState::new(&self.root, environment, cluster_id);
         let (journal, passwords) = (state.journal(), state.passwords()?);
         Ok(Box::new(OpenState { state, journal, passwords }))
     }
@@ -140,6 +139,7 @@ fn failed(what: &str, path: &Path, source: io::Error) -> StateError {
 /// Replaces a file by one that only its owner may read. After a crash it is the old or the new one, whole.
 fn write_atomically(path: &Path, content: &[u8]) -> io::Result<()> {
     let directory = path.parent().unwrap_or_else(|| Path::new("."));
+    make_directory(directory)?;
     let mut file = tempfile::NamedTempFile::new_in(directory)?;
     file.write_all(content)?;
     file.as_file().sync_all()?;
@@ -160,16 +160,33 @@ mod tests {
     fn names_stay_inside_the_directory() {
         let root = tempfile::tempdir().expect("a directory");
         for name in ["..", "a/b", ".", "../../x", "prod"] {
-            let state = ClusterState::open(root.path(), name, name).expect("is made");
+            let state = ClusterState::new(root.path(), name, name);
             assert_eq!(state.directory.parent().and_then(Path::parent), Some(root.path()), "{name}");
         }
         assert_ne!(file_name("a/b"), file_name("a_b"));
     }
 
     #[test]
+    fn looking_leaves_nothing_behind() {
+        let root = tempfile::tempdir().expect("a directory");
+        let directory = StateDirectory::new(root.path().join("state"));
+        let state = directory.open("prod", "id").expect("opens");
+        assert_eq!(state.journal().read().expect("empty").runs, []);
+        state.journal().clear().expect("nothing to clear");
+        assert!(!root.path().join("state").exists());
+        let run = crate::ports::JournalRun {
+            plan_id: "p".to_owned(),
+            environment: "prod".to_owned(),
+            cluster_id: "id".to_owned(),
+        };
+        state.journal().begin(&run).expect("makes what it needs");
+        assert_eq!(state.journal().read().expect("one run").runs, [(run, Vec::new())]);
+    }
+
+    #[test]
     fn two_applies_at_a_time_are_refused() {
         let root = tempfile::tempdir().expect("a directory");
-        let state = ClusterState::open(root.path(), "prod", "id").expect("is made");
+        let state = ClusterState::new(root.path(), "prod", "id");
         let held = state.lock().expect("is free");
         assert!(state.lock().expect_err("is held").message.contains("another driftless"));
         drop(held);

@@ -68,7 +68,11 @@ impl FilePasswordMemory {
 
     fn store(&self, change: impl FnOnce(&mut Content)) -> Result<(), StateError> {
         let mut current = self.lock();
-        let mut content = current.clone();
+        // Another process may have written since this one read; writers hold the lock of the directory.
+        let mut content = match std::fs::read(&self.path).ok().and_then(|bytes| read(&bytes)) {
+            Some(stored) => stored,
+            None => current.clone(),
+        };
         change(&mut content);
         let stored = Stored { key: STANDARD.encode(&content.key), fingerprints: content.fingerprints.clone() };
         let bytes =
@@ -169,6 +173,18 @@ mod tests {
         assert_eq!(again.verify(&credential("bob", 4096), &password), PasswordKnowledge::Unknown);
         again.forget(&BTreeSet::from([alice.user.clone()])).expect("written");
         assert_eq!(memory(&directory).verify(&alice, &password), PasswordKnowledge::Unknown);
+    }
+
+    #[test]
+    fn what_another_process_wrote_is_kept() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (first, second) = (memory(&directory), memory(&directory));
+        let password = Secret::new("x");
+        first.record(&[(credential("alice", 4096), password.clone())]).expect("written");
+        second.record(&[(credential("bob", 4096), password.clone())]).expect("written");
+        for user in ["alice", "bob"] {
+            assert_eq!(memory(&directory).verify(&credential(user, 4096), &password), PasswordKnowledge::Verified);
+        }
     }
 
     #[test]
