@@ -1,7 +1,10 @@
 //! Rule files against a real Prometheus: loaded, changed, refused and put back, and drift in all its forms.
+#![allow(clippy::unwrap_used, reason = "helpers of tests panic like tests")]
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
 
 use driftless::domain::rule::{Rule, RuleGroup, RuleGroupId, RuleKind};
 use driftless::domain::rule_comparison::{GroupComparison, same_group};
@@ -364,4 +367,47 @@ async fn a_prometheus_that_does_not_answer_is_an_error_and_nothing_changes() {
     assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
     let missing = RuleDirectory::new(directory.path().join("missing"), None).unwrap();
     assert!(missing.observe().await.unwrap_err().message.contains("missing"));
+}
+
+/// Something that answers as Prometheus does to a reload that it does not allow or cannot do, and has no rules loaded.
+fn stub(reload_answer: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    // Ends with the test process.
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let lines = BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok);
+            let head: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
+            let rules = r#"200 OK#{"status":"success","data":{"groups":[]}}"#;
+            let answer = if head[0].starts_with("POST /prefix/-/reload ") { reload_answer } else { rules };
+            let (status, body) = answer.split_once('#').unwrap();
+            let length = body.len();
+            drop(write!(stream, "HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"));
+        }
+    });
+    format!("http://{address}/prefix/-/reload")
+}
+
+#[tokio::test]
+async fn every_failed_reload_puts_back_what_was_there_and_says_what_to_do() {
+    let cases = [
+        ("403 Forbidden#Lifecycle API is not enabled.", "Lifecycle API is not enabled", "--web.enable-lifecycle"),
+        (
+            "500 Internal Server Error#failed to reload config: boom",
+            "failed to reload config: boom",
+            "Another rule file",
+        ),
+        ("404 Not Found#nothing here", "404", ""),
+        // Loads nothing although it says that it did.
+        ("200 OK#", "does not load", "rule_files"),
+    ];
+    for (answer, words, hint) in cases {
+        let directory = tempfile::tempdir().unwrap();
+        let store = RuleDirectory::new(directory.path().to_owned(), Some(stub(answer))).unwrap();
+        let error = store.replace("kafka", &groups("lag", "up == 0")).await.unwrap_err();
+        assert!(error.message.contains(words), "{error}");
+        assert!(error.hint.unwrap_or_default().contains(hint), "{}", error.message);
+        assert!(!directory.path().join("kafka.yaml").exists(), "{answer}");
+    }
 }
