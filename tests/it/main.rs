@@ -9,6 +9,7 @@ mod git_report_branch;
 mod git_source;
 mod git_support;
 mod pass;
+mod prometheus_rules;
 
 mod support {
     pub(crate) mod brokers;
