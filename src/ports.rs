@@ -270,3 +270,21 @@ pub trait Journal: Send + Sync {
     /// Empties the journal, once the inventory holds what it says.
     fn clear(&self) -> Result<(), StateError>;
 }
+
+/// driftless' own directory on this machine.
+pub trait LocalState: Send + Sync {
+    /// Opens the part that belongs to one environment on one cluster.
+    fn open(&self, environment: &str, cluster_id: &str) -> Result<Box<dyn LocalClusterState>, StateError>;
+}
+
+/// What this machine remembers of one environment on one cluster. Losing it is never dangerous.
+pub trait LocalClusterState: Send + Sync {
+    /// Makes sure that only one apply at a time writes to this cluster from here, until the returned value is dropped.
+    fn lock(&self) -> Result<Box<dyn Send>, StateError>;
+
+    /// The journal.
+    fn journal(&self) -> &dyn Journal;
+
+    /// The memory of passwords.
+    fn passwords(&self) -> &dyn PasswordMemory;
+}

@@ -193,7 +193,11 @@ fn cluster(reader: &mut Reader<'_>, root: &Section<'_>) -> Option<ClusterSetting
     let ways = ["propertiesFile", "properties", "sandbox"];
     let given: Vec<&str> = ways.into_iter().filter(|way| section.get(way).is_some()).collect();
     match given.as_slice() {
-        [] => reader.missing(&section, "propertiesFile", help),
+        [] => {
+            let message = "`cluster` does not say where the cluster is".to_owned();
+            let location = root.get("cluster").map_or_else(|| Location::new(reader.file, 1, 1), |node| reader.at(node));
+            reader.error("missing-setting", location, message, Some(help.to_owned()));
+        }
         [_] => {}
         [_, second, ..] => {
             let location = section.get(second).map_or_else(|| Location::new(reader.file, 1, 1), |node| reader.at(node));

@@ -266,14 +266,12 @@ pub(super) fn passwords(input: PlanInput<'_>, id: &ResourceId, action: &mut Acti
     let changed = states.contains(&PasswordState::Changed);
     let forgotten = states.contains(&PasswordState::NotRemembered);
     if !written && !changed && !forgotten {
-        let reason = match missing {
-            Some(reason) => Some(format!("its password was not compared: {reason}")),
-            None if states.contains(&PasswordState::NotCompared) => {
-                Some("its password was not compared: no secrets were given (`--secrets`, `--age-identity`)".to_owned())
-            }
-            None => None,
-        };
-        draft.unknown.extend(reason.map(|reason| Unknown { resource: id.to_string(), reason }));
+        if let Some(reason) = missing {
+            let reason = format!("its password was not compared: {reason}");
+            draft.unknown.insert(Unknown { resource: id.to_string(), reason });
+        } else if states.contains(&PasswordState::NotCompared) {
+            draft.not_compared.insert(id.clone());
+        }
         return;
     }
     if changed || forgotten {

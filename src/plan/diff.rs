@@ -87,6 +87,7 @@ pub(super) struct Draft {
     pub(super) paused: BTreeSet<ResourceId>,
     pub(super) unpruned: BTreeSet<ResourceId>,
     pub(super) unmanaged: BTreeSet<ResourceId>,
+    pub(super) not_compared: BTreeSet<ResourceId>,
     pub(super) unknown: BTreeSet<Unknown>,
     pub(super) findings: Vec<Finding>,
 }
@@ -123,6 +124,7 @@ fn finish(input: PlanInput<'_>, draft: Draft) -> Plan {
         paused: draft.paused.into_iter().collect(),
         unpruned: draft.unpruned.into_iter().collect(),
         unmanaged: draft.unmanaged.into_iter().collect(),
+        not_compared: draft.not_compared.into_iter().collect(),
         unknown: draft.unknown.into_iter().collect(),
         findings: draft.findings,
     };

@@ -92,7 +92,9 @@ fn note_done(inventory: &mut Inventory, action: &Action, observed: &ObservedStat
         inventory.resources.remove(&id);
         return;
     }
-    let mut last = inventory.resources.remove(&id).unwrap_or_default();
+    let before = inventory.resources.remove(&id).unwrap_or_default();
+    // What was made anew has nothing of what stood there before.
+    let mut last = if action.action == ActionKind::Create { LastApplied::default() } else { before };
     if let Seen::Present(found) = fields::observed_fields(observed, &id) {
         match &id {
             // What an adopted topic, quota or user already had right is ours from now on as well.

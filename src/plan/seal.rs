@@ -41,7 +41,11 @@ struct Content<'a> {
 
 /// Returns the digest of the plan's content, `sha256:` and 64 hexadecimal digits.
 pub fn content_id(plan: &Plan) -> String {
-    let actions = plan.actions.iter().map(|action| Action { location: None, ..action.clone() }).collect();
+    let actions = plan
+        .actions
+        .iter()
+        .map(|action| Action { location: None, evidence: None, note: None, ..action.clone() })
+        .collect();
     digest(&Content {
         environment: &plan.environment,
         preconditions: &plan.preconditions,

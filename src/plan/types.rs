@@ -41,6 +41,9 @@ pub struct Plan {
     pub unpruned: Vec<ResourceId>,
     /// Resources on the cluster that no manifest declares and that are not ours.
     pub unmanaged: Vec<ResourceId>,
+    /// Users whose password was not compared, because no secret was given.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_compared: Vec<ResourceId>,
     /// What could not be read, and so is not planned.
     pub unknown: Vec<Unknown>,
     /// What policy and the planner found.

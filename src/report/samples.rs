@@ -206,6 +206,7 @@ pub(super) fn plan() -> Plan {
         paused: vec![resource("topic/slow")],
         unpruned: vec![],
         unmanaged: (0..12).map(|index| resource(&format!("topic/legacy-{index:02}"))).collect(),
+        not_compared: vec![resource("user/bob")],
         unknown: vec![Unknown { resource: "acl".into(), reason: format!("CLUSTER_AUTHORIZATION_FAILED: {HOSTILE}") }],
         findings: vec![
             finding("replication-below-minimum", Severity::Deny),
@@ -224,6 +225,7 @@ pub(super) fn plan_in_sync() -> Plan {
         paused: vec![],
         unpruned: vec![],
         unmanaged: vec![],
+        not_compared: Vec::new(),
         unknown: vec![],
         findings: vec![],
         ..plan()

@@ -1,1 +1,14 @@
-//! The integration tests, one binary: the command line, the real brokers, the architecture rules.
+//! The integration tests, one binary: the architecture's rules, the command line, git, the real brokers and Prometheus.
+
+mod architecture;
+mod cli_import;
+mod cli_support;
+mod cli_usage;
+mod contract;
+mod git_report_branch;
+mod git_source;
+mod git_support;
+
+mod support {
+    pub(crate) mod brokers;
+}

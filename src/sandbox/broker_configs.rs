@@ -1,0 +1,60 @@
+//! Dynamic broker configs as brokers and the controller treat them (Kafka: `server/.../DynamicBrokerConfig.java`).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::configs;
+use super::requests::{Write, refused};
+use super::topics::check_keys;
+use crate::domain::broker_config::BrokerConfigScope;
+use crate::domain::observed::{Knowledge, ObservedState};
+use crate::ports::ResourceError;
+
+/// Beginnings of configs that can be set for single brokers only.
+const PER_BROKER: [&str; 3] = ["advertised.listeners", "cordoned.log.dirs", "listener"];
+/// Beginnings of security configs, which need a listener in front.
+const SECURITY: [&str; 2] = ["ssl.", "sasl."];
+
+pub(crate) fn alter(
+    state: &ObservedState,
+    scope: BrokerConfigScope,
+    set: &BTreeMap<String, String>,
+    unset: &BTreeSet<String>,
+) -> Result<Write, ResourceError> {
+    let present = match state.broker_configs.get(&scope) {
+        Some(Knowledge::Known(present)) => present.clone(),
+        Some(Knowledge::Unknown(reason)) => return Err(refused("CLUSTER_AUTHORIZATION_FAILED", reason)),
+        None => BTreeMap::new(),
+    };
+    if let BrokerConfigScope::Broker(id) = scope
+        && !state.cluster.brokers.contains_key(&id)
+    {
+        return Err(refused("BROKER_NOT_AVAILABLE", format!("broker {id} is not alive")));
+    }
+    check_keys(set, unset)?;
+    refuse_keys(set, unset, "Cannot update these configs dynamically", |key| configs::STATIC.contains(&key))?;
+    let security = "These security configs can be dynamically updated only per-listener using the listener prefix";
+    refuse_keys(set, unset, security, |key| SECURITY.iter().any(|beginning| key.starts_with(beginning)))?;
+    if scope == BrokerConfigScope::Default {
+        let message = "Cannot update these configs at default cluster level, broker id must be specified";
+        refuse_keys(set, unset, message, |key| PER_BROKER.iter().any(|beginning| key.starts_with(beginning)))?;
+    }
+    for (key, value) in set {
+        configs::check_broker(key, value).map_err(|message| refused("INVALID_REQUEST", message))?;
+    }
+    let mut configs = present;
+    for key in unset {
+        configs.remove(key);
+    }
+    configs.extend(set.iter().map(|(key, value)| (key.clone(), Some(value.clone()))));
+    Ok(Write::BrokerConfig(scope, configs))
+}
+
+fn refuse_keys(
+    set: &BTreeMap<String, String>,
+    unset: &BTreeSet<String>,
+    message: &str,
+    bad: impl Fn(&str) -> bool,
+) -> Result<(), ResourceError> {
+    let bad: Vec<&str> = set.keys().chain(unset).map(String::as_str).filter(|key| bad(key)).collect();
+    if bad.is_empty() { Ok(()) } else { Err(refused("INVALID_REQUEST", format!("{message}: [{}]", bad.join(", ")))) }
+}
