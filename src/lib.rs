@@ -27,6 +27,8 @@ pub mod git;
 
 pub mod kafka;
 
+pub mod prometheus;
+
 pub mod sandbox;
 
 pub mod state;
