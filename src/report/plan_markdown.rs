@@ -63,7 +63,6 @@ pub fn plan_markdown(plan: &Plan) -> String {
     out.push_str(&names("Not pruned", &plan.unpruned));
     out.push_str(&names("Passwords not compared", &plan.not_compared));
     out.push_str(&names("Unmanaged, never touched", &plan.unmanaged));
-    out.push_str(&names("Passwords not compared, as no secret was given", &plan.not_compared));
     if !plan.unknown.is_empty() {
         out.push_str("\n#### Not known, and so not planned\n\n");
         let entries = plan.unknown.iter().map(|unknown| {

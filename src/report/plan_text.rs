@@ -33,7 +33,6 @@ pub fn plan_text(plan: &Plan, style: Style, detail: Detail) -> String {
     out.push_str(&names("Not pruned", &plan.unpruned, "ours, no longer in git, kept because prune is off", detail));
     out.push_str(&names("Passwords not compared", &plan.not_compared, "no secrets were given", detail));
     out.push_str(&names("Unmanaged", &plan.unmanaged, "on the cluster, in no manifest, never touched", detail));
-    out.push_str(&names("Passwords not compared", &plan.not_compared, "no secret was given", detail));
     if !plan.unknown.is_empty() {
         out.push_str(&format!("\n{}\n", style.paint(YELLOW, "Not known, and so not planned")));
         let (shown, left_out) = select(&plan.unknown, detail, |_| false);
