@@ -5,5 +5,6 @@
 //! report says what came of it. The modules below are listed in that reading order; `ARCHITECTURE.md` tells the rest.
 
 pub mod domain;
+pub mod manifest;
 pub mod plan;
 pub mod ports;
