@@ -4,6 +4,7 @@ use super::error::CommandError;
 use crate::domain::desired::DesiredState;
 use crate::domain::diagnostic::Diagnostic;
 use crate::domain::snapshot::{Snapshot, SnapshotFile};
+use crate::manifest::{self, LoadOptions};
 use crate::policy::Pack;
 
 /// An environment that was loaded without an error.
@@ -17,8 +18,23 @@ pub(super) struct Loaded {
 }
 
 /// Loads one environment. One bad file means that nothing of it is used.
-pub(super) fn load(_snapshot: &Snapshot, _environment: &str) -> Result<Loaded, CommandError> {
-    Err(super::not_wired())
+pub(super) fn load(snapshot: &Snapshot, environment: &str) -> Result<Loaded, CommandError> {
+    let (desired, diagnostics) = manifest::load(snapshot, environment, &LoadOptions::default());
+    match desired {
+        Some(desired) => {
+            let packs = packs(snapshot, &desired.policy_directories)?;
+            Ok(Loaded { desired, warnings: diagnostics, packs })
+        }
+        None => {
+            let n_errors = diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).count();
+            let problems = if n_errors == 1 { "problem" } else { "problems" };
+            Err(CommandError::failed(format!(
+                "{n_errors} {problems} in the files of `{environment}`, so nothing was done"
+            ))
+            .diagnostics(diagnostics)
+            .hint("`driftless validate` shows the problems of all environments, `driftless explain CODE` says more."))
+        }
+    }
 }
 
 /// Gathers the Rego files below each directory. One that cannot be read is an error: a rule must not go missing.

@@ -158,9 +158,5 @@ fn block_on(command: impl Future<Output = Result<Exit, CommandError>>) -> Result
     outcome
 }
 
-fn not_wired() -> CommandError {
-    CommandError::failed("this command is not wired yet")
-}
-
 #[cfg(test)]
 mod tests;

@@ -9,6 +9,7 @@ use crate::git::GitReportBranch;
 use crate::plan::diff::Prune;
 use crate::policy::Pack;
 use crate::ports::{Cluster, LocalState, ReportBranch, RuleStore};
+use crate::prometheus;
 use crate::reconcile::{Pass, PassOptions, Secrets};
 use crate::state::StateDirectory;
 
@@ -86,6 +87,6 @@ impl Session {
     }
 }
 
-fn open_rules(_directory: RuleDirectory) -> Result<Box<dyn RuleStore>, CommandError> {
-    Err(super::not_wired())
+fn open_rules(rules: RuleDirectory) -> Result<Box<dyn RuleStore>, CommandError> {
+    Ok(Box::new(prometheus::RuleDirectory::new(rules.directory, rules.reload_url)?))
 }

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::config_catalog::{
-    BROKER_CONFIGS, ConfigProblem, ConfigType, KafkaVersion, TOPIC_CONFIGS, broker_config, topic_config,
-    validate_broker_value, validate_topic_value,
+    ConfigProblem, ConfigType, KafkaVersion, TOPIC_CONFIGS, broker_config, topic_config, validate_broker_value,
+    validate_topic_value,
 };
 use crate::domain::observed::ObservedState;
 
@@ -248,7 +248,7 @@ mod tests {
 
     #[test]
     fn every_default_is_described_as_it_stands_in_the_catalog() {
-        for config in TOPIC_CONFIGS.iter().chain(BROKER_CONFIGS) {
+        for config in TOPIC_CONFIGS.iter().chain(crate::domain::config_catalog::BROKER_CONFIGS) {
             assert_eq!(described(config.kind, config.default), config.default, "{}", config.key);
         }
     }
