@@ -15,6 +15,7 @@ mod exit;
 mod explain;
 mod import;
 mod interrupt;
+mod passwords;
 mod plan;
 mod policy;
 mod repository;
@@ -26,7 +27,8 @@ mod validate;
 use std::ffi::OsString;
 use std::future::Future;
 
-use clap::{ArgAction, Args, Parser, Subcommand};
+use clap::builder::PossibleValue;
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 pub use console::{Bar, Colour, Console};
 pub use error::{CommandError, ErrorKind};
@@ -62,6 +64,19 @@ struct GlobalArgs {
     /// When to use colours; NO_COLOR works too
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto", help_heading = "Global")]
     color: Colour,
+}
+
+impl ValueEnum for LogFormat {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Text, Self::Json]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(match self {
+            Self::Text => PossibleValue::new("text").help("Lines for people"),
+            Self::Json => PossibleValue::new("json").help("One JSON object per line"),
+        })
+    }
 }
 
 #[derive(Debug, Subcommand)]

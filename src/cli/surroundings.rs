@@ -10,7 +10,7 @@ use crate::config::Surroundings;
 const MAX_BYTES: u64 = 512 * 1024 * 1024;
 
 /// Returns the surroundings of this process.
-pub fn surroundings() -> Surroundings<'static> {
+pub(super) fn surroundings() -> Surroundings<'static> {
     Surroundings { environment: &environment, read_file: &read_file }
 }
 

@@ -1,13 +1,527 @@
 //! The configs that Kafka knows: types, bounds, versions, and how values are compared.
+//!
+//! The tables were read from the `ConfigDef`s of Kafka 3.9.1, 4.1.1 and 4.3.1 (`LogConfig`, `KafkaConfig`,
+//! `DynamicBrokerConfig`), and from the sources of 3.6 and 4.4 for what lies outside. They are not generated from
+//! `TopicConfig.java`, which still names keys that brokers refuse.
 
-/// Compares two values of a topic config by meaning.
-pub fn same_topic_value(key: &str, left: &str, right: &str) -> bool {
-    let _ = key;
-    left == right
+use std::collections::BTreeSet;
+
+mod brokers;
+mod topics;
+
+pub use brokers::{BROKER_CONFIGS, STATIC_BROKER_CONFIGS};
+pub use topics::TOPIC_CONFIGS;
+
+/// A Kafka version as `(major, minor)`.
+pub type KafkaVersion = (u16, u16);
+
+/// The oldest version that the tables cover.
+pub const OLDEST_VERSION: KafkaVersion = (3, 6);
+
+/// The newest version that the tables cover.
+pub const NEWEST_VERSION: KafkaVersion = (4, 4);
+
+/// Prefixes of keys that other vendors' brokers add. Kafka itself refuses them.
+pub const VENDOR_PREFIXES: [&str; 4] = ["confluent.", "redpanda.", "aws.", "eventhubs."];
+
+/// How Kafka parses and compares a config (`clients/.../config/ConfigDef.java`).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum ConfigType {
+    /// `true` or `false`, in any case.
+    Boolean,
+    /// A 16-bit number.
+    Short,
+    /// A 32-bit number within the bounds.
+    Int(i64, i64),
+    /// A 64-bit number within the bounds.
+    Long(i64, i64),
+    /// A floating point number within the bounds.
+    Double(f64, f64),
+    /// Any text.
+    Text,
+    /// One of these words, case-sensitive.
+    Choice(&'static [&'static str]),
+    /// A comma-separated list in which order counts.
+    List,
+    /// A comma-separated set of these words.
+    Set(&'static [&'static str]),
+    /// `*`, or `partition:broker` pairs with commas between.
+    ThrottledReplicas,
+    /// A secret: never in git, never shown, and brokers do not say its value.
+    Password,
 }
 
-/// Compares two values of a broker config by meaning.
+/// What is known of one config.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ConfigDefinition {
+    /// The key.
+    pub key: &'static str,
+    /// Its type and bounds, as of the newest version.
+    pub kind: ConfigType,
+    /// Kafka's default, as the newest version describes it; empty when there is none.
+    pub default: &'static str,
+    /// The first version that knows the key; [`OLDEST_VERSION`] when it is older.
+    pub since: KafkaVersion,
+    /// The first version that refuses the key, when it was removed.
+    pub until: Option<KafkaVersion>,
+}
+
+/// Why a config would be refused, or might be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ConfigProblem {
+    /// No supported version knows the key; with the nearest key that exists.
+    UnknownKey {
+        /// The key that was probably meant.
+        nearest: Option<&'static str>,
+    },
+    /// A vendor's key: it cannot be checked.
+    VendorKey,
+    /// The key exists, but not in the target version.
+    WrongVersion {
+        /// First version that knows it.
+        since: KafkaVersion,
+        /// First version that refuses it.
+        until: Option<KafkaVersion>,
+        /// Whether the target is known, so that the broker will certainly refuse.
+        certain: bool,
+    },
+    /// The value does not fit; with the reason, which fits after "the value is not valid: ".
+    BadValue(String),
+    /// The value fits some supported versions; with the reason.
+    VersionedValue(String),
+    /// The key can only be set in a broker's own `server.properties`.
+    StaticBrokerKey,
+    /// The key exists for single brokers only, not for the cluster-wide default.
+    PerBrokerKey,
+    /// The key holds a secret.
+    SecretKey,
+}
+
+/// Returns what is known of a topic config.
+pub fn topic_config(key: &str) -> Option<&'static ConfigDefinition> {
+    find(TOPIC_CONFIGS, key)
+}
+
+/// Returns what is known of a dynamic broker config. Keys of a listener (`listener.name.NAME.KEY`) are found by their
+/// last part, as brokers do.
+pub fn broker_config(key: &str) -> Option<&'static ConfigDefinition> {
+    find(BROKER_CONFIGS, base_broker_key(key))
+}
+
+fn find(table: &'static [ConfigDefinition], key: &str) -> Option<&'static ConfigDefinition> {
+    table.binary_search_by(|definition| definition.key.cmp(key)).ok().map(|index| &table[index])
+}
+
+/// Cuts `listener.name.NAME.` and, for SASL, the mechanism after it.
+fn base_broker_key(key: &str) -> &str {
+    let Some(rest) = key.strip_prefix("listener.name.") else { return key };
+    let Some((_, suffix)) = rest.split_once('.') else { return key };
+    match suffix.split_once('.') {
+        Some((_, tail)) if find(BROKER_CONFIGS, suffix).is_none() && tail.starts_with("sasl.") => tail,
+        Some(_) | None => suffix,
+    }
+}
+
+/// Returns the known topic config whose name is nearest, when it is near enough to be meant.
+pub fn nearest_topic_key(key: &str) -> Option<&'static str> {
+    nearest(key, TOPIC_CONFIGS.iter().map(|definition| definition.key))
+}
+
+/// Returns the word that is nearest, when it is near enough to be meant.
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    if word.len() > 100 {
+        return None;
+    }
+    let limit = (word.chars().count() / 3).clamp(1, 4);
+    candidates
+        .into_iter()
+        .map(|candidate| {
+            let distance = strsim::damerau_levenshtein(&word.to_lowercase(), &candidate.to_lowercase());
+            (distance, candidate)
+        })
+        .filter(|(distance, _)| *distance <= limit)
+        .min()
+        .map(|(_, candidate)| candidate)
+}
+
+/// Says whether a vendor's broker may know a key that Kafka does not.
+pub fn is_vendor_key(key: &str) -> bool {
+    VENDOR_PREFIXES.iter().any(|prefix| key.starts_with(prefix))
+}
+
+/// Checks a topic config as the target broker will. Without a version, what any supported version takes passes, and
+/// what not all of them take is told as uncertain.
+pub fn validate_topic_value(key: &str, value: &str, version: Option<KafkaVersion>) -> Result<(), ConfigProblem> {
+    let Some(definition) = topic_config(key) else {
+        return Err(if is_vendor_key(key) {
+            ConfigProblem::VendorKey
+        } else {
+            ConfigProblem::UnknownKey { nearest: nearest_topic_key(key) }
+        });
+    };
+    check_value(definition, value).map_err(ConfigProblem::BadValue)?;
+    check_version(definition, version)?;
+    check_versioned_value(key, value, version)
+}
+
+/// Checks a dynamic broker config. `cluster_wide` is whether it is set as the default of all brokers.
+pub fn validate_broker_value(
+    key: &str,
+    value: &str,
+    cluster_wide: bool,
+    version: Option<KafkaVersion>,
+) -> Result<(), ConfigProblem> {
+    let Some(definition) = broker_config(key) else {
+        return Err(if STATIC_BROKER_CONFIGS.binary_search(&key).is_ok() {
+            ConfigProblem::StaticBrokerKey
+        } else if is_vendor_key(key) {
+            ConfigProblem::VendorKey
+        } else {
+            let candidates =
+                BROKER_CONFIGS.iter().map(|definition| definition.key).chain(STATIC_BROKER_CONFIGS.iter().copied());
+            ConfigProblem::UnknownKey { nearest: nearest(key, candidates) }
+        });
+    };
+    if definition.kind == ConfigType::Password {
+        return Err(ConfigProblem::SecretKey);
+    }
+    if cluster_wide && (brokers::PER_BROKER_KEYS.contains(&definition.key) || key.starts_with("listener.name.")) {
+        return Err(ConfigProblem::PerBrokerKey);
+    }
+    check_value(definition, value).map_err(ConfigProblem::BadValue)?;
+    check_version(definition, version)?;
+    check_versioned_value(key, value, version)
+}
+
+fn check_version(definition: &ConfigDefinition, version: Option<KafkaVersion>) -> Result<(), ConfigProblem> {
+    let ConfigDefinition { since, until, .. } = *definition;
+    let fits = |version: KafkaVersion| version >= since && until.is_none_or(|until| version < until);
+    let (fine, certain) = match version {
+        Some(version) => (fits(version.max(OLDEST_VERSION)), true),
+        None => (fits(OLDEST_VERSION) && fits(NEWEST_VERSION), false),
+    };
+    if fine { Ok(()) } else { Err(ConfigProblem::WrongVersion { since, until, certain }) }
+}
+
+/// Bounds that changed between versions; the table holds the widest.
+fn check_versioned_value(key: &str, value: &str, version: Option<KafkaVersion>) -> Result<(), ConfigProblem> {
+    const SEGMENT_MINIMUM: i128 = 1_048_576;
+    if matches!(key, "segment.bytes" | "log.segment.bytes")
+        && parse_integer(value).is_some_and(|bytes| bytes < SEGMENT_MINIMUM)
+    {
+        let reason = format!("Kafka 4.1 and later want at least {SEGMENT_MINIMUM}");
+        match version {
+            Some(version) if version >= (4, 1) => return Err(ConfigProblem::BadValue(reason)),
+            Some(_) => {}
+            None => return Err(ConfigProblem::VersionedValue(reason)),
+        }
+    }
+    if matches!(key, "cleanup.policy" | "log.cleanup.policy") && split_list(value).is_empty() {
+        let reason = "only Kafka 4.2 and later take an empty list, and keep such data for ever".to_owned();
+        match version {
+            Some(version) if version >= (4, 2) => {}
+            Some(_) => return Err(ConfigProblem::BadValue(reason)),
+            None => return Err(ConfigProblem::VersionedValue(reason)),
+        }
+    }
+    Ok(())
+}
+
+fn check_value(definition: &ConfigDefinition, value: &str) -> Result<(), String> {
+    const LONGEST: usize = 32_767; // A string of the protocol (K: ConfigurationControlManager).
+    if value.len() > LONGEST {
+        return Err(format!("it has {} bytes, and Kafka takes at most {LONGEST}", value.len()));
+    }
+    let trimmed = java_trim(value);
+    match definition.kind {
+        ConfigType::Boolean if parse_boolean(value).is_none() => Err("it must be `true` or `false`".into()),
+        ConfigType::Short => check_integer(value, i64::from(i16::MIN), i64::from(i16::MAX)),
+        ConfigType::Int(low, high) | ConfigType::Long(low, high) => {
+            check_integer(value, low, high)?;
+            if definition.key == "compression.gzip.level" && parse_integer(value) == Some(0) {
+                return Err("it must be 1 to 9, or -1".into());
+            }
+            Ok(())
+        }
+        ConfigType::Double(low, high) => match parse_double(value) {
+            None => Err("it must be a number".into()),
+            Some(number) if !(low..=high).contains(&number) => Err(format!("it must be {}", range_text(low, high))),
+            Some(_) => Ok(()),
+        },
+        ConfigType::Choice(words) if !words.contains(&trimmed) => Err(choice_text(trimmed, words)),
+        ConfigType::Set(words) => match split_list(value).into_iter().find(|word| !words.contains(word)) {
+            Some(word) => Err(choice_text(word, words)),
+            None => Ok(()),
+        },
+        ConfigType::ThrottledReplicas if !is_throttled_replicas(value) => {
+            Err("it must be `*`, or `partition:broker` pairs with commas between".into())
+        }
+        ConfigType::Boolean
+        | ConfigType::Text
+        | ConfigType::Choice(_)
+        | ConfigType::List
+        | ConfigType::ThrottledReplicas
+        | ConfigType::Password => Ok(()),
+    }
+}
+
+fn check_integer(value: &str, low: i64, high: i64) -> Result<(), String> {
+    match parse_integer(value) {
+        Some(number) if (i128::from(low)..=i128::from(high)).contains(&number) => Ok(()),
+        Some(_) => Err(format!("it must be {}", range_text(low, high))),
+        None => Err(match parse_double(value) {
+            Some(number) if number.fract() == 0.0 && number.abs() < 1e18 => {
+                format!("it must be a whole number in plain digits, such as `{number}`")
+            }
+            Some(_) | None => "it must be a whole number (Kafka knows no units such as `7d` or `1GB`)".into(),
+        }),
+    }
+}
+
+fn range_text<T: PartialOrd + std::fmt::Display + Copy + Into<Bound>>(low: T, high: T) -> String {
+    match (low.into().is_lowest, high.into().is_highest) {
+        (_, true) => format!("at least {low}"),
+        (true, false) => format!("at most {high}"),
+        (false, false) => format!("{low} to {high}"),
+    }
+}
+
+/// Whether a bound is merely the end of its type.
+struct Bound {
+    is_lowest: bool,
+    is_highest: bool,
+}
+
+impl From<i64> for Bound {
+    fn from(value: i64) -> Self {
+        Self { is_lowest: value == i64::MIN, is_highest: value == i64::MAX }
+    }
+}
+
+impl From<f64> for Bound {
+    fn from(value: f64) -> Self {
+        Self { is_lowest: value == f64::MIN, is_highest: value == f64::MAX }
+    }
+}
+
+fn choice_text(word: &str, words: &[&str]) -> String {
+    let list = words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
+    match (word, nearest(word, words.iter().copied())) {
+        ("none", _) if words.contains(&"uncompressed") => {
+            format!("it must be one of {list}; Kafka calls no compression `uncompressed`")
+        }
+        (_, Some(meant)) => format!("it must be one of {list}; `{meant}` is nearest"),
+        (_, None) => format!("it must be one of {list}"),
+    }
+}
+
+/// Compares two values of a topic config by meaning, as the broker parses them.
+pub fn same_topic_value(key: &str, left: &str, right: &str) -> bool {
+    same_value(topic_config(key), left, right)
+}
+
+/// Compares two values of a broker config by meaning, as the broker parses them.
 pub fn same_broker_value(key: &str, left: &str, right: &str) -> bool {
-    let _ = key;
-    left == right
+    same_value(broker_config(key), left, right)
+}
+
+fn same_value(definition: Option<&ConfigDefinition>, left: &str, right: &str) -> bool {
+    if left == right {
+        return true;
+    }
+    let Some(definition) = definition else { return false };
+    match definition.kind {
+        ConfigType::Boolean => both(left, right, parse_boolean, |left, right| left == right),
+        ConfigType::Short | ConfigType::Int(..) | ConfigType::Long(..) => {
+            both(left, right, parse_integer, |left, right| left == right)
+        }
+        ConfigType::Double(..) => both(left, right, parse_double, |left, right| left == right),
+        ConfigType::Text | ConfigType::Choice(_) => java_trim(left) == java_trim(right),
+        ConfigType::List => split_list(left) == split_list(right),
+        ConfigType::Set(_) | ConfigType::ThrottledReplicas => {
+            let set = |value| split_list(value).into_iter().collect::<BTreeSet<_>>();
+            set(left) == set(right)
+        }
+        ConfigType::Password => false,
+    }
+}
+
+fn both<T>(left: &str, right: &str, parse: fn(&str) -> Option<T>, same: fn(&T, &T) -> bool) -> bool {
+    match (parse(left), parse(right)) {
+        (Some(left), Some(right)) => same(&left, &right),
+        (Some(_) | None, None) | (None, Some(_)) => false,
+    }
+}
+
+/// Cuts what Java's `trim` cuts: everything up to U+0020 at both ends.
+fn java_trim(value: &str) -> &str {
+    value.trim_matches(|c: char| c <= ' ')
+}
+
+fn parse_boolean(value: &str) -> Option<bool> {
+    let value = java_trim(value);
+    if value.eq_ignore_ascii_case("true") {
+        Some(true)
+    } else if value.eq_ignore_ascii_case("false") {
+        Some(false)
+    } else {
+        None
+    }
+}
+
+/// Reads what Java's `parseLong` reads: a sign and decimal digits, nothing else.
+fn parse_integer(value: &str) -> Option<i128> {
+    let value = java_trim(value);
+    let digits = value.strip_prefix(['+', '-']).unwrap_or(value);
+    let plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    if plain { value.parse().ok() } else { None }
+}
+
+/// Reads what Java's `parseDouble` reads, hexadecimal forms aside.
+fn parse_double(value: &str) -> Option<f64> {
+    let value = java_trim(value);
+    let digits = value.strip_suffix(['d', 'D', 'f', 'F']).unwrap_or(value);
+    let numeric = digits.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'e' | b'E' | b'+' | b'-'));
+    if numeric { digits.parse().ok() } else { None }
+}
+
+/// Splits as Kafka does; an empty text is an empty list.
+fn split_list(value: &str) -> Vec<&str> {
+    let value = java_trim(value);
+    if value.is_empty() { Vec::new() } else { value.split(',').map(java_trim).collect() }
+}
+
+fn is_throttled_replicas(value: &str) -> bool {
+    let parts = split_list(value);
+    parts == ["*"]
+        || parts.iter().all(|part| {
+            part.split_once(':').is_some_and(|(partition, broker)| {
+                [partition, broker].iter().all(|id| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit()))
+            })
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tables_are_sorted_and_their_defaults_are_valid() {
+        for table in [TOPIC_CONFIGS, BROKER_CONFIGS] {
+            assert!(table.is_sorted_by(|left, right| left.key < right.key));
+            for definition in table {
+                if !definition.default.is_empty() {
+                    assert_eq!(check_value(definition, definition.default), Ok(()), "{}", definition.key);
+                }
+            }
+        }
+        assert!(STATIC_BROKER_CONFIGS.is_sorted_by(|left, right| left < right));
+        assert!(STATIC_BROKER_CONFIGS.iter().all(|key| broker_config(key).is_none()));
+    }
+
+    #[test]
+    fn values_are_refused_where_kafka_refuses_them() {
+        for (key, value, version, fine) in [
+            ("retention.ms", "604800000", None, true),
+            ("retention.ms", "-1", None, true),
+            ("retention.ms", "-2", None, false),
+            ("retention.ms", "+5", None, true),
+            ("retention.ms", " 5 ", None, true),
+            ("retention.ms", "7d", None, false),
+            ("retention.ms", "1.0E7", None, false),
+            ("retention.ms", "1_000", None, false),
+            ("retention.ms", "", None, false),
+            ("retention.bytes", "-5", None, true),
+            ("max.message.bytes", "2147483648", None, false),
+            ("min.cleanable.dirty.ratio", "0.5", None, true),
+            ("min.cleanable.dirty.ratio", "1.1", None, false),
+            ("min.cleanable.dirty.ratio", "NaN", None, false),
+            ("cleanup.policy", "compact, delete", None, true),
+            ("cleanup.policy", "compacted", None, false),
+            ("cleanup.policy", "", Some((4, 3)), true),
+            ("cleanup.policy", "", Some((4, 1)), false),
+            ("compression.type", "none", None, false),
+            ("compression.type", "LZ4", None, false),
+            ("compression.gzip.level", "0", None, false),
+            ("preallocate", "TRUE", None, true),
+            ("preallocate", "yes", None, false),
+            ("segment.bytes", "1000", Some((4, 0)), true),
+            ("segment.bytes", "1000", Some((4, 1)), false),
+            ("segment.bytes", "13", Some((3, 9)), false),
+            ("message.format.version", "3.0-IV1", Some((3, 9)), true),
+            ("message.format.version", "3.0-IV1", Some((4, 0)), false),
+            ("remote.copy.lag.ms", "0", Some((4, 4)), true),
+            ("remote.copy.lag.ms", "0", Some((4, 3)), false),
+            ("leader.replication.throttled.replicas", "*", None, true),
+            ("leader.replication.throttled.replicas", "0:1, 1:2", None, true),
+            ("leader.replication.throttled.replicas", "0-1", None, false),
+        ] {
+            let result = validate_topic_value(key, value, version);
+            assert_eq!(result.is_ok(), fine, "{key}={value} on {version:?}: {result:?}");
+        }
+    }
+
+    #[test]
+    fn a_misspelt_key_is_told_the_right_one() {
+        assert_eq!(
+            validate_topic_value("min.isync.replicas", "2", None),
+            Err(ConfigProblem::UnknownKey { nearest: Some("min.insync.replicas") })
+        );
+        assert_eq!(
+            validate_topic_value("confluent.value.schema.validation", "true", None),
+            Err(ConfigProblem::VendorKey)
+        );
+        assert_eq!(validate_topic_value("zzz", "2", None), Err(ConfigProblem::UnknownKey { nearest: None }));
+    }
+
+    #[test]
+    fn an_unknown_target_version_is_told_apart_from_a_known_one() {
+        let removed = |certain| ConfigProblem::WrongVersion { since: (3, 6), until: Some((4, 0)), certain };
+        assert_eq!(validate_topic_value("message.downconversion.enable", "true", None), Err(removed(false)));
+        assert_eq!(validate_topic_value("message.downconversion.enable", "true", Some((4, 2))), Err(removed(true)));
+    }
+
+    #[test]
+    fn values_compare_by_meaning() {
+        for (key, left, right, same) in [
+            ("retention.ms", "007", "7", true),
+            ("retention.ms", "7", "8", false),
+            ("min.cleanable.dirty.ratio", "0.50", "0.5", true),
+            ("min.cleanable.dirty.ratio", "1", "1.0", true),
+            ("preallocate", "True", "true", true),
+            ("cleanup.policy", "compact, delete", "delete,compact", true),
+            ("cleanup.policy", "compact", "compact,delete", false),
+            ("follower.replication.throttled.replicas", "0:1,1:2", "1:2,0:1", true),
+            ("compression.type", " zstd", "zstd", true),
+            ("confluent.x", "a", " a", false),
+        ] {
+            assert_eq!(same_topic_value(key, left, right), same, "{key}: {left} and {right}");
+        }
+        assert!(same_broker_value(
+            "log.cleaner.io.max.bytes.per.second",
+            "1.7976931348623157E308",
+            "1.7976931348623157e308"
+        ));
+        assert!(same_broker_value("log.cleaner.threads", "2 ", "2"));
+        assert!(!same_broker_value("ssl.key.password", "a", " a"));
+    }
+
+    #[test]
+    fn broker_configs_are_dynamic_static_secret_or_unknown() {
+        let check = |key, wide| validate_broker_value(key, "1", wide, None);
+        assert_eq!(check("log.cleaner.threads", true), Ok(()));
+        assert_eq!(check("auto.create.topics.enable", true), Err(ConfigProblem::StaticBrokerKey));
+        assert_eq!(check("num.partitions", true), Err(ConfigProblem::StaticBrokerKey));
+        assert_eq!(check("ssl.keystore.password", false), Err(ConfigProblem::SecretKey));
+        assert_eq!(
+            check("listener.name.internal.scram-sha-512.sasl.jaas.config", false),
+            Err(ConfigProblem::SecretKey)
+        );
+        assert_eq!(check("ssl.keystore.location", true), Err(ConfigProblem::PerBrokerKey));
+        assert_eq!(check("listener.name.internal.ssl.keystore.location", false), Ok(()));
+        assert_eq!(
+            check("log.cleaner.thread", true),
+            Err(ConfigProblem::UnknownKey { nearest: Some("log.cleaner.threads") })
+        );
+    }
 }

@@ -89,7 +89,7 @@ pub(super) fn is_retriable(code: i16) -> bool {
 
 /// Writes an error code with the broker's words: `INVALID_CONFIG: ...`.
 pub(super) fn describe(code: i16, message: Option<&str>) -> String {
-    match message.filter(|message| !message.is_empty()) {
+    match words(message) {
         Some(message) => format!("{}: {message}", error_name(code)),
         None => match ResponseError::try_from_code(code) {
             Some(error) => format!("{}: {}", error_name(code), sentence(&error)),
@@ -98,9 +98,15 @@ pub(super) fn describe(code: i16, message: Option<&str>) -> String {
     }
 }
 
+/// Returns what the broker says, when that says something. Some refusals only print the request, with connection and
+/// session: no help to anybody, and different each time, so that a report would never be the same twice.
+fn words(message: Option<&str>) -> Option<&str> {
+    message.filter(|message| !message.is_empty() && !message.contains("Request(processor="))
+}
+
 /// Returns one resource's failure as a broker answered it.
 pub(super) fn resource_error(code: i16, message: Option<&str>) -> ResourceError {
-    let text = match (message.filter(|message| !message.is_empty()), ResponseError::try_from_code(code)) {
+    let text = match (words(message), ResponseError::try_from_code(code)) {
         (Some(message), _) => message.to_owned(),
         (None, Some(error)) => sentence(&error),
         (None, None) => String::new(),
@@ -208,6 +214,16 @@ mod tests {
         assert_eq!(resource_error(7, None).code, "TIMED_OUT");
         assert!(!resource_error(-1, None).unchanged);
         assert!(resource_error(40, Some("bad")).unchanged);
+    }
+
+    #[test]
+    fn a_refusal_that_only_prints_the_request_is_put_in_words() {
+        let printed = "Request Request(processor=5, connectionId=127.0.0.1:1-127.0.0.1:2-0) is not authorized.";
+        assert_eq!(
+            describe(31, Some(printed)),
+            "CLUSTER_AUTHORIZATION_FAILED: not authorized to do this on the cluster"
+        );
+        assert_eq!(describe(40, Some("bad value")), "INVALID_CONFIG: bad value");
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod observe;
 mod pool;
 pub mod properties;
 mod sasl;
+mod scram;
 mod tls;
 mod wire;
 

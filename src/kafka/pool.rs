@@ -182,6 +182,7 @@ impl Pool {
         build: impl Fn(i16) -> R,
     ) -> Result<R::Response, CallError> {
         let mut tried = BTreeMap::new();
+        let mut silent = 0;
         loop {
             let (id, address) = self.pick(target, &tried).await?;
             match self.once(&address, self.connector.limits.request, &build).await {
@@ -189,7 +190,10 @@ impl Pool {
                 Err(error @ (CallError::Unsupported(_) | CallError::Protocol { .. })) => return Err(error),
                 Err(error @ (CallError::NotSent(_) | CallError::Lost { .. })) => {
                     *tried.entry(id).or_insert(0) += 1;
-                    if !self.another(target, &tried) {
+                    let timed_out = matches!(error, CallError::Lost { timed_out: true, .. });
+                    silent += usize::from(timed_out);
+                    // Silence of two brokers is an answer too: waiting for all of them would take minutes.
+                    if silent > 1 || !self.another(target, &tried) {
                         self.forget();
                         return Err(error);
                     }

@@ -110,8 +110,10 @@ impl ClientProperties {
             let line = line.map_err(|error| {
                 // The error says what is malformed, never the line's content.
                 let place = error.line_number().map(|line| location(file_name, line));
+                let text = error.to_string();
+                let what = text.split(". (line_number").next().unwrap_or(&text);
                 vec![
-                    Diagnostic::error(INVALID_CLIENT_PROPERTY, place, error.to_string().trim_end_matches('.'))
+                    Diagnostic::error(INVALID_CLIENT_PROPERTY, place, what)
                         .help("write a backslash inside a value twice (`\\\\`)"),
                 ]
             })?;
@@ -235,7 +237,9 @@ impl Reader {
     }
 
     fn problem(&mut self, setting: &str, message: &str, help: &str) {
-        let place = self.entries.get(setting).and_then(|(_, place)| place.clone());
+        // A setting that is missing is asked for by the protocol.
+        let entry = self.entries.get(setting).or_else(|| self.entries.get("security.protocol"));
+        let place = entry.and_then(|(_, place)| place.clone());
         self.problems
             .push(Diagnostic::error(INVALID_CLIENT_PROPERTY, place, format!("`{setting}`: {message}")).help(help));
     }
@@ -455,9 +459,9 @@ acks=all
         insta::assert_snapshot!(problems(text).join("\n"), @r"
         client.properties:5:1 `bootstrap.servers`: `a` has no port
         client.properties:6:1 `ssl.truststore.type`: the store type `BKS` is not supported
-         `ssl.keystore.certificate.chain`: `ssl.keystore.key` is set, and its certificate is missing
+        client.properties:1:1 `ssl.keystore.certificate.chain`: `ssl.keystore.key` is set, and its certificate is missing
         client.properties:2:1 `sasl.mechanism`: the mechanism `GSSAPI` is not supported
-         `sasl.jaas.config`: it is missing, and `security.protocol` asks for SASL
+        client.properties:1:1 `sasl.jaas.config`: it is missing, and `security.protocol` asks for SASL
         client.properties:4:1 `request.timeout.ms`: `soon` is not a number of milliseconds
         ");
         assert_eq!(problems("a=\\uZZZZ"), ["client.properties:1:1 Malformed \\uxxxx encoding: not hex"]);

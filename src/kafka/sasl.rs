@@ -7,13 +7,16 @@ use kafka_protocol::messages::{SaslAuthenticateRequest, SaslHandshakeRequest};
 use kafka_protocol::protocol::StrBytes;
 use rsasl::callback::{Context, Request, SessionCallback, SessionData};
 use rsasl::config::SASLConfig;
+use rsasl::mechanisms::scram::properties::{Iterations, Salt, SaltedPassword};
 use rsasl::prelude::{Mechname, SASLClient, SessionError, State};
 use rsasl::property::{AuthId, Password};
 
 use super::connection::Connection;
 use super::errors::{self, CallError};
 use super::properties::SaslSettings;
+use super::scram;
 use crate::domain::secret::Secret;
+use crate::domain::user::ScramMechanism;
 use crate::ports::ClusterError;
 
 const SASL_AUTHENTICATION_FAILED: i16 = 58;
@@ -24,10 +27,19 @@ const ILLEGAL_SASL_STATE: i16 = 34;
 struct Credentials {
     user: String,
     password: Secret,
+    scram: Option<ScramMechanism>,
 }
 
 impl SessionCallback for Credentials {
-    fn callback(&self, _: &SessionData, _: &Context<'_>, request: &mut Request<'_>) -> Result<(), SessionError> {
+    fn callback(&self, _: &SessionData, context: &Context<'_>, request: &mut Request<'_>) -> Result<(), SessionError> {
+        // Asked for before the password itself; ring derives it several times as fast.
+        if request.is::<SaltedPassword>()
+            && let (Some(mechanism), Some(salt), Some(iterations)) =
+                (self.scram, context.get_ref::<Salt>(), context.get_ref::<Iterations>())
+            && let Some(salted) = scram::salted_password(mechanism, &self.password, salt, *iterations)
+        {
+            request.satisfy::<SaltedPassword>(salted.expose())?;
+        }
         request.satisfy::<AuthId>(&self.user)?.satisfy::<Password>(self.password.expose())?;
         Ok(())
     }
@@ -43,7 +55,11 @@ pub(super) async fn log_in(
     let mechanism = settings.mechanism.as_str();
     shake_hands(connection, mechanism).await?;
 
-    let credentials = Credentials { user: settings.user.clone(), password: settings.password.clone() };
+    let credentials = Credentials {
+        user: settings.user.clone(),
+        password: settings.password.clone(),
+        scram: ScramMechanism::parse(mechanism),
+    };
     let config = SASLConfig::builder()
         .with_default_mechanisms()
         .with_callback(credentials)

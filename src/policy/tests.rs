@@ -309,6 +309,27 @@ fn a_large_environment_is_judged_once_and_the_same_every_time() {
 }
 
 #[test]
+fn rules_see_the_plan_and_the_day() {
+    let plan: Plan = serde_json::from_value(json!({
+        "apiVersion": "driftless.dev/v1", "kind": "Plan", "id": "sha256:0", "environment": "prod",
+        "cluster": {"id": "c", "brokers": 3}, "source": {"revision": null, "base": null},
+        "summary": {"create": 0, "update": 0, "delete": 1, "held": 0, "blocked": 0, "unmanaged": 0},
+        "preconditions": {"clusterId": "c", "observedFingerprint": ""}, "unmanaged": [], "unknown": [], "findings": [],
+        "actions": [{"id": "topic/a/delete", "kind": "topic", "name": "a", "action": "delete", "origin": "change",
+            "reason": "removed-from-git", "risk": "irreversible", "status": "planned", "fields": []}],
+    }))
+    .expect("is a plan");
+    let text = "package driftless.own\n\nwarn contains sprintf(\"%s on %s\", [action.id, input.today]) if some action in input.plan.actions\n";
+    let (state, packs) = (desired(&[]), pack(text));
+    let input = PolicyInput { desired: &state, plan: Some(&plan), observed: None, packs: &packs, today: TODAY };
+    let found = judge(&input);
+    assert_eq!(
+        found.iter().map(|finding| finding.message.as_str()).collect::<Vec<_>>(),
+        ["topic/a/delete on 2026-06-01"]
+    );
+}
+
+#[test]
 #[ignore = "measures; run by hand"]
 fn speed_of_ten_thousand_topics_and_fifty_thousand_acls() {
     let names: Vec<String> = (0..10_000).map(|index| format!("topic-{index}")).collect();
@@ -330,6 +351,7 @@ fn speed_of_ten_thousand_topics_and_fifty_thousand_acls() {
         };
         state.acls.insert(binding, declared);
     }
+    #[expect(clippy::disallowed_methods, reason = "this measures")]
     let start = std::time::Instant::now();
     assert_eq!(findings(&state, &[]), []);
     eprintln!("judged in {:?}", start.elapsed());

@@ -312,7 +312,7 @@ fn drift_section(drift: &Drift) -> String {
     }
     for field in &drift.fields {
         if field.path == "rules" {
-            let lines = field_lines(&reversed(field), 0);
+            let lines = field_lines(&reversed(field), 0, ActionKind::Update);
             out.push_str(&format!("From git to the cluster:\n\n{}", markdown_block("diff", &lines.join("\n"))));
             continue;
         }
@@ -440,7 +440,7 @@ pub fn drift_text(report: &DriftReport, style: Style) -> String {
 
 fn text_lines(field: &FieldChange) -> Vec<String> {
     if field.path == "rules" {
-        return field_lines(&reversed(field), 0);
+        return field_lines(&reversed(field), 0, ActionKind::Update);
     }
     let [git, cluster, _] = sides(field);
     vec![format!("{}: git says {git}, the cluster has {cluster}", clean(&field.path))]

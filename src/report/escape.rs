@@ -36,6 +36,23 @@ pub(super) fn closed(sentence: &str) -> String {
     if sentence.ends_with(['.', '?', '!']) { sentence.to_owned() } else { format!("{sentence}.") }
 }
 
+/// Joins the entries of a list as far as they fit in `most` bytes, and counts the others.
+pub(super) fn within(entries: impl Iterator<Item = String>, most: usize) -> String {
+    let mut out = String::new();
+    let mut left_out = 0_usize;
+    for entry in entries {
+        if left_out > 0 || out.len() + entry.len() > most {
+            left_out += 1;
+        } else {
+            out.push_str(&entry);
+        }
+    }
+    if left_out > 0 {
+        out.push_str(&format!("- … and {left_out} more\n"));
+    }
+    out
+}
+
 /// Returns text cut to a number of characters, with the number that is missing.
 pub(super) fn cut(text: &str, most: usize) -> String {
     let length = text.chars().count();

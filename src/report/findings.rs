@@ -1,6 +1,6 @@
 //! Diagnostics and findings, in the one shape that every message has.
 
-use super::escape::{clean, markdown_code, markdown_prose};
+use super::escape::{clean, markdown_code, markdown_prose, within};
 use super::{BOLD, DIM, RED, Style, YELLOW};
 use crate::domain::diagnostic::{Diagnostic, Location, Severity};
 use crate::plan::types::Finding;
@@ -107,11 +107,7 @@ pub(super) fn diagnostics_markdown(diagnostics: &[Diagnostic]) -> String {
     diagnostics.iter().map(|diagnostic| Message::of_diagnostic(diagnostic).markdown()).collect()
 }
 
-/// Writes findings as a Markdown list of at most `most` entries. Those that deny come first in what policy returns.
+/// Writes findings as a Markdown list of at most about `most` bytes. Those that deny come first in what policy returns.
 pub(super) fn findings_markdown(findings: &[Finding], most: usize) -> String {
-    let mut out: String = findings.iter().take(most).map(|finding| Message::of_finding(finding).markdown()).collect();
-    if findings.len() > most {
-        out.push_str(&format!("- … and {} more\n", findings.len() - most));
-    }
-    out
+    within(findings.iter().map(|finding| Message::of_finding(finding).markdown()), most)
 }

@@ -5,6 +5,7 @@
 //! Markdown as it is: control characters and marks that turn text around are shown as escapes, and Markdown shows names as
 //! code (`escape.rs`). Secrets cannot come here: the types of a plan hold only marks where one stands.
 
+mod acls;
 pub mod apply;
 pub mod commit;
 pub mod drift;

@@ -1,16 +1,22 @@
 //! A plan, for a pull request.
 
+use super::acls::{acl_groups, acl_lines};
 use super::counted;
-use super::escape::{markdown_block, markdown_code, markdown_prose};
+use super::escape::{cut, markdown_block, markdown_code, markdown_prose, within};
 use super::findings::findings_markdown;
-use super::plan_text::{Detail, acl_groups, acl_lines, select, summary_line};
+use super::plan_text::{is_serious, summary_line};
 use super::values::{approval, evidence, field_lines, kind_title, reason, remarks, sign, verb};
 use crate::domain::resource::{ResourceId, ResourceKind};
-use crate::plan::types::{Action, FieldChange, Plan, Status};
+use crate::plan::types::{Action, ActionKind, FieldChange, Plan, Status};
 
-/// Forges refuse comments of more than 65,536 characters; what is written after this many bytes is only counted.
-const LONGEST: usize = 50_000;
-const MOST_FINDINGS: usize = 50;
+/// Forges refuse comments of more than 65,536 characters. What each part may take, in bytes; the rest is only counted. The
+/// actions take what findings and approvals leave.
+const LONGEST: usize = 45_000;
+const LONGEST_FINDINGS: usize = 15_000;
+const LONGEST_APPROVAL: usize = 10_000;
+const LONGEST_UNKNOWN: usize = 6_000;
+const LONGEST_NAME: usize = 300;
+const MOST_BINDINGS: usize = 50;
 const MOST_NAMES: usize = 10;
 
 /// Returns the first line of the comment, by which the next run finds it again.
@@ -46,7 +52,7 @@ pub fn plan_markdown(plan: &Plan) -> String {
         ));
     }
     if !plan.findings.is_empty() {
-        out.push_str(&format!("\n#### Findings\n\n{}", findings_markdown(&plan.findings, MOST_FINDINGS)));
+        out.push_str(&format!("\n#### Findings\n\n{}", findings_markdown(&plan.findings, LONGEST_FINDINGS)));
     }
     out.push_str(&waiting(plan));
     for kind in ResourceKind::ALL {
@@ -55,15 +61,15 @@ pub fn plan_markdown(plan: &Plan) -> String {
     }
     out.push_str(&names("Paused and different", &plan.paused));
     out.push_str(&names("Not pruned", &plan.unpruned));
+    out.push_str(&names("Passwords not compared", &plan.not_compared));
     out.push_str(&names("Unmanaged, never touched", &plan.unmanaged));
     if !plan.unknown.is_empty() {
         out.push_str("\n#### Not known, and so not planned\n\n");
-        for unknown in plan.unknown.iter().take(MOST_FINDINGS) {
-            out.push_str(&format!("- {}: {}\n", markdown_code(&unknown.resource), markdown_prose(&unknown.reason)));
-        }
-        if plan.unknown.len() > MOST_FINDINGS {
-            out.push_str(&format!("- … and {} more\n", plan.unknown.len() - MOST_FINDINGS));
-        }
+        let entries = plan.unknown.iter().map(|unknown| {
+            let resource = markdown_code(&cut(&unknown.resource, LONGEST_NAME));
+            format!("- {resource}: {}\n", markdown_prose(&cut(&unknown.reason, LONGEST_NAME)))
+        });
+        out.push_str(&within(entries, LONGEST_UNKNOWN));
     }
     out.push_str(&format!("\n<sub>{}</sub>\n", markdown_code(&plan.id)));
     out
@@ -75,7 +81,13 @@ fn waiting(plan: &Plan) -> String {
     if held.is_empty() {
         return String::new();
     }
-    let shown: Vec<&str> = held.iter().take(100).copied().collect();
+    let mut room = LONGEST_APPROVAL;
+    let fits = |id: &&&str| {
+        let fits = id.len() <= room;
+        room = room.saturating_sub(id.len() + 10);
+        fits
+    };
+    let shown: Vec<&str> = held.iter().take_while(fits).copied().collect();
     let cut = if held.len() > shown.len() {
         format!(" (the first {} of {})", shown.len(), held.len())
     } else {
@@ -91,10 +103,12 @@ fn kind_markdown(kind: ResourceKind, actions: &[&Action], room: usize) -> String
     if actions.is_empty() {
         return String::new();
     }
-    let (shown, _) = select(actions, Detail::Short);
+    // What could hurt comes first: it is the last thing to be cut.
+    let mut sorted = actions.to_vec();
+    sorted.sort_by_key(|action| !is_serious(action));
     let mut body = String::new();
     let mut written = 0;
-    for (item, count) in items(kind, &shown) {
+    for (item, count) in items(kind, &sorted) {
         if body.len() + item.len() > room {
             break;
         }
@@ -114,8 +128,12 @@ fn items(kind: ResourceKind, actions: &[&Action]) -> Vec<(String, usize)> {
             .iter()
             .map(|group| {
                 let head = format!("- {} of {}", title(group.first), markdown_code(&group.principal));
-                let lines: String =
-                    acl_lines(group).iter().map(|line| format!("  - {}\n", markdown_code(line))).collect();
+                let all = acl_lines(group);
+                let mut lines: String =
+                    all.iter().take(MOST_BINDINGS).map(|line| format!("  - {}\n", markdown_code(line))).collect();
+                if all.len() > MOST_BINDINGS {
+                    lines.push_str(&format!("  - … and {} more\n", all.len() - MOST_BINDINGS));
+                }
                 (
                     format!("{head} ({})\n{lines}{}", markdown_prose(&remarks(group.first)), details(group.first)),
                     group.actions.len(),
@@ -128,15 +146,15 @@ fn items(kind: ResourceKind, actions: &[&Action]) -> Vec<(String, usize)> {
         .map(|action| {
             let resource = markdown_code(&format!("{}/{}", action.kind, action.name));
             let head = format!("- {} {resource} ({})\n", title(action), markdown_prose(&remarks(action)));
-            let fields: String = action.fields.iter().map(field_markdown).collect();
+            let fields: String = action.fields.iter().map(|field| field_markdown(field, action.action)).collect();
             (format!("{head}{fields}{}", details(action)), 1)
         })
         .collect()
 }
 
 /// Writes one field as an entry of a nested list; the lines of a rule group as a block.
-fn field_markdown(field: &FieldChange) -> String {
-    let lines = field_lines(field, 0);
+fn field_markdown(field: &FieldChange, action: ActionKind) -> String {
+    let lines = field_lines(field, 0, action);
     match lines.as_slice() {
         [line] => format!("  - {}\n", markdown_code(line)),
         [title, rest @ ..] => {
@@ -172,7 +190,8 @@ fn names(title: &str, ids: &[ResourceId]) -> String {
     if ids.is_empty() {
         return String::new();
     }
-    let mut shown: Vec<String> = ids.iter().take(MOST_NAMES).map(|id| markdown_code(&id.to_string())).collect();
+    let mut shown: Vec<String> =
+        ids.iter().take(MOST_NAMES).map(|id| markdown_code(&cut(&id.to_string(), LONGEST_NAME))).collect();
     if ids.len() > MOST_NAMES {
         shown.push(format!("and {} more", ids.len() - MOST_NAMES));
     }

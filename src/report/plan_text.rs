@@ -1,13 +1,11 @@
 //! A plan, for people at a terminal.
 
-use std::collections::BTreeMap;
-
+use super::acls::{AclGroup, acl_groups, acl_lines};
 use super::escape::clean;
 use super::values::{approval, evidence, field_lines, kind_title, remarks, sign, verb};
 use super::{BOLD, DIM, GREEN, RED, Style, YELLOW, counted, findings_text};
-use crate::domain::acl::{AclBinding, AclResourceType, PatternType};
 use crate::domain::resource::{ResourceId, ResourceKind};
-use crate::plan::types::{Action, ActionKind, Plan, Status};
+use crate::plan::types::{Action, ActionKind, Finding, Plan, Status};
 
 /// How much of a large plan is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,15 +31,25 @@ pub fn plan_text(plan: &Plan, style: Style, detail: Detail) -> String {
     }
     out.push_str(&names("Paused and different", &plan.paused, "left alone until the annotation goes", detail));
     out.push_str(&names("Not pruned", &plan.unpruned, "ours, no longer in git, kept because prune is off", detail));
+    out.push_str(&names("Passwords not compared", &plan.not_compared, "no secrets were given", detail));
     out.push_str(&names("Unmanaged", &plan.unmanaged, "on the cluster, in no manifest, never touched", detail));
     if !plan.unknown.is_empty() {
         out.push_str(&format!("\n{}\n", style.paint(YELLOW, "Not known, and so not planned")));
-        for unknown in &plan.unknown {
+        let (shown, left_out) = select(&plan.unknown, detail, |_| false);
+        for unknown in shown {
             out.push_str(&format!("  ? {}: {}\n", clean(&unknown.resource), clean(&unknown.reason)));
+        }
+        if left_out > 0 {
+            out.push_str(&format!("  … and {left_out} more\n"));
         }
     }
     if !plan.findings.is_empty() {
-        out.push_str(&format!("\n{}", findings_text(&plan.findings, style)));
+        let (shown, left_out) = select(&plan.findings, detail, Finding::denies);
+        let shown: Vec<Finding> = shown.into_iter().cloned().collect();
+        out.push_str(&format!("\n{}", findings_text(&shown, style)));
+        if left_out > 0 {
+            out.push_str(&format!("\n… and {left_out} more findings\n"));
+        }
     }
     out.push_str(&format!("\n{}\n", style.paint(BOLD, &summary_line(plan))));
     out.push_str(&next_steps(plan, style, detail));
@@ -82,42 +90,39 @@ fn kind_text(plan: &Plan, kind: ResourceKind, style: Style, detail: Detail) -> S
         return String::new();
     }
     let mut out = format!("\n{}\n", style.paint(BOLD, kind_title(kind)));
-    let (shown, left_out) = select(&actions, detail);
-    if kind == ResourceKind::Acl {
-        for group in acl_groups(&shown) {
-            out.push_str(&acl_text(&group, style));
-        }
+    let left_out = if kind == ResourceKind::Acl {
+        let groups = acl_groups(&actions);
+        let (shown, left_out) = select(&groups, detail, |group| is_serious(group.first));
+        out.extend(shown.into_iter().map(|group| acl_text(group, style, detail)));
+        left_out
     } else {
-        for action in shown {
-            out.push_str(&action_text(action, style));
-        }
-    }
+        let (shown, left_out) = select(&actions, detail, |action| is_serious(action));
+        out.extend(shown.into_iter().map(|action| action_text(action, style)));
+        left_out
+    };
     if left_out > 0 {
         out.push_str(&format!("  … and {left_out} more; show all of them with `--verbose`\n"));
     }
     out
 }
 
-/// Returns the actions that are shown, and how many are not.
-pub(super) fn select<'a>(actions: &[&'a Action], detail: Detail) -> (Vec<&'a Action>, usize) {
-    if detail == Detail::Full {
-        return (actions.to_vec(), 0);
-    }
-    let (mut plain, mut serious) = (0, 0);
-    let shown: Vec<&Action> = actions
+/// Says whether leaving it out could hide what matters.
+pub(super) fn is_serious(action: &Action) -> bool {
+    action.status != Status::Planned || action.action == ActionKind::Delete
+}
+
+/// Returns the entries that are shown, and how many are not.
+fn select<T>(entries: &[T], detail: Detail, serious: impl Fn(&T) -> bool) -> (Vec<&T>, usize) {
+    let mut counts = [0, 0];
+    let shown: Vec<&T> = entries
         .iter()
-        .filter(|action| {
-            let (count, most) = if action.status != Status::Planned || action.action == ActionKind::Delete {
-                (&mut serious, MOST_SERIOUS)
-            } else {
-                (&mut plain, MOST_PLAIN)
-            };
-            *count += 1;
-            *count <= most
+        .filter(|entry| {
+            let serious = usize::from(serious(entry));
+            counts[serious] += 1;
+            detail == Detail::Full || counts[serious] <= [MOST_PLAIN, MOST_SERIOUS][serious]
         })
-        .copied()
         .collect();
-    let left_out = actions.len() - shown.len();
+    let left_out = entries.len() - shown.len();
     (shown, left_out)
 }
 
@@ -135,7 +140,7 @@ fn action_text(action: &Action, style: Style) -> String {
     let resource = style.paint(BOLD, &clean(&format!("{}/{}", action.kind, action.name)));
     let mut out = format!("  {} {resource}  ({})\n", paint_sign(action, style), remarks(action));
     let width = action.fields.iter().map(|field| field.path.chars().count()).max().unwrap_or(0);
-    for line in action.fields.iter().flat_map(|field| field_lines(field, width)) {
+    for line in action.fields.iter().flat_map(|field| field_lines(field, width, action.action)) {
         out.push_str(&format!("      {line}\n"));
     }
     out.push_str(&details(action, style));
@@ -156,75 +161,7 @@ fn details(action: &Action, style: Style) -> String {
     out
 }
 
-/// ACL actions of one principal that differ in nothing but the binding.
-pub(super) struct AclGroup<'a> {
-    pub(super) principal: String,
-    pub(super) first: &'a Action,
-    pub(super) actions: Vec<&'a Action>,
-}
-
-/// Gathers ACL actions by principal and by everything that is said about them.
-pub(super) fn acl_groups<'a>(actions: &[&'a Action]) -> Vec<AclGroup<'a>> {
-    let mut groups: Vec<AclGroup<'a>> = Vec::new();
-    let mut index: BTreeMap<(String, String), usize> = BTreeMap::new();
-    for action in actions {
-        let principal = match action.resource() {
-            Some(ResourceId::Acl(binding)) => binding.principal.to_string(),
-            Some(_) | None => action.name.clone(),
-        };
-        let said = format!("{} {} {:?}", verb(action), remarks(action), action.note);
-        let position = *index.entry((principal.clone(), said)).or_insert(groups.len());
-        match groups.get_mut(position) {
-            Some(group) => group.actions.push(action),
-            None => groups.push(AclGroup { principal, first: action, actions: vec![action] }),
-        }
-    }
-    groups
-}
-
-/// Returns the bindings of a group, with operations on the same thing on one line.
-pub(super) fn acl_lines(group: &AclGroup<'_>) -> Vec<String> {
-    let mut lines: Vec<(String, String, Vec<&'static str>)> = Vec::new();
-    for action in &group.actions {
-        let Some(ResourceId::Acl(binding)) = action.resource() else {
-            lines.push((String::new(), clean(&action.name), Vec::new()));
-            continue;
-        };
-        let what = format!("{}, {}", target(&binding), origin_of(&binding.host));
-        let operation = binding.operation.as_str();
-        match lines
-            .iter_mut()
-            .rev()
-            .find(|(permission, target, _)| *permission == binding.permission.as_str() && *target == what)
-        {
-            Some((_, _, operations)) => operations.push(operation),
-            None => lines.push((binding.permission.as_str().to_owned(), what, vec![operation])),
-        }
-    }
-    lines
-        .into_iter()
-        .map(|(permission, what, operations)| {
-            format!("{permission} {} {what}", operations.join(", ")).trim().to_owned()
-        })
-        .collect()
-}
-
-/// Says in words what a binding is about.
-fn target(binding: &AclBinding) -> String {
-    let name = clean(&binding.resource_name);
-    match (binding.resource_type, binding.pattern_type) {
-        (AclResourceType::Cluster, _) => "on the cluster".to_owned(),
-        (kind, PatternType::Prefixed) => format!("on every {kind} that starts with {name}"),
-        (kind, PatternType::Literal) if binding.resource_name == "*" => format!("on every {kind}"),
-        (kind, PatternType::Literal) => format!("on {kind} {name}"),
-    }
-}
-
-fn origin_of(host: &str) -> String {
-    if host == "*" { "from anywhere".to_owned() } else { format!("from {}", clean(host)) }
-}
-
-fn acl_text(group: &AclGroup<'_>, style: Style) -> String {
+fn acl_text(group: &AclGroup<'_>, style: Style, detail: Detail) -> String {
     let principal = style.paint(BOLD, &clean(&group.principal));
     let mut out = format!(
         "  {} {} of {principal}  ({})\n",
@@ -232,8 +169,15 @@ fn acl_text(group: &AclGroup<'_>, style: Style) -> String {
         counted(group.actions.len(), "binding", "bindings"),
         remarks(group.first)
     );
-    for line in acl_lines(group) {
-        out.push_str(&format!("      {line}\n"));
+    let lines = acl_lines(group);
+    let most = match detail {
+        Detail::Short if is_serious(group.first) => MOST_SERIOUS,
+        Detail::Short => MOST_PLAIN,
+        Detail::Full => lines.len(),
+    };
+    out.extend(lines.iter().take(most).map(|line| format!("      {line}\n")));
+    if lines.len() > most {
+        out.push_str(&format!("      … and {} more\n", lines.len() - most));
     }
     out.push_str(&details(group.first, style));
     out

@@ -8,7 +8,7 @@ use crate::domain::code_doc::CodeDoc;
 use crate::domain::desired::DesiredState;
 use crate::domain::diagnostic::Severity;
 use crate::plan::apply_report::{ActionResult, ApplyReport, Outcome};
-use crate::plan::types::{Action, ActionKind, Origin, Reason, Status, Unknown};
+use crate::plan::types::{Action, ActionKind, Finding, Origin, Reason, Status, Unknown};
 
 fn validation() -> ValidationReport {
     let mut desired = DesiredState { environment: "prod".to_owned(), ..DesiredState::default() };
@@ -168,7 +168,23 @@ fn a_large_plan_is_cut_with_a_count_and_deletions_are_not_hidden() {
     assert!(short.contains("- delete topic/zzz"));
     assert!(plan_text(&plan, Style::Plain, Detail::Full).lines().count() > 10_000);
     let markdown = plan_comment(&plan);
-    assert!(markdown.len() < 65_000 && markdown.contains("… and 9900 more"));
+    assert!(markdown.len() < 65_000 && markdown.contains(" more, in the plan's JSON"));
+    assert!(markdown.contains("**delete** `topic/zzz`"));
+}
+
+#[test]
+fn the_bindings_of_one_principal_are_one_entry_however_many() {
+    let mut plan = samples::plan_in_sync();
+    let binding = |index: usize, operation: &str| {
+        let id = format!("acl/User:alice/allow/{operation}/topic/literal/t{index}/*");
+        samples::action(&id, ActionKind::Create, vec![])
+    };
+    plan.actions = (0..5_000).flat_map(|index| [binding(index, "Read"), binding(index, "Describe")]).collect();
+    let short = plan_text(&plan, Style::Plain, Detail::Short);
+    assert!(short.contains("+ create 10000 bindings of User:alice"), "{short}");
+    assert!(short.contains("allow Read, Describe on topic t0, from anywhere"));
+    assert!(short.contains("… and 4900 more") && short.lines().count() < 130);
+    assert!(plan_comment(&plan).contains("… and 4950 more"));
 }
 
 #[test]
@@ -183,6 +199,9 @@ fn a_comment_fits_even_when_every_name_and_value_is_long() {
         }
     };
     plan.actions = (0..500).map(update).collect();
+    plan.unknown = (0..500).map(|_| Unknown { resource: "acl".into(), reason: "`".repeat(5_000) }).collect();
+    let finding = Finding { message: "*".repeat(20_000), ..samples::finding("x", Severity::Deny) };
+    plan.findings = vec![samples::finding("y", Severity::Deny), finding];
     let markdown = plan_comment(&plan);
     assert!(markdown.chars().count() < 65_536, "{}", markdown.chars().count());
 }

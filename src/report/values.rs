@@ -107,14 +107,16 @@ pub(super) fn value(value: Option<&FieldValue>) -> String {
 }
 
 /// Returns the lines that say what changes in one field.
-pub(super) fn field_lines(field: &FieldChange, width: usize) -> Vec<String> {
+pub(super) fn field_lines(field: &FieldChange, width: usize, action: ActionKind) -> Vec<String> {
     if field.path == "rules" {
         return rule_lines(field);
     }
     let path = clean(&field.path);
-    let change = match (&field.observed, &field.desired) {
-        (None, Some(desired)) => value(Some(desired)),
-        (observed, desired) => format!("{} → {}", value(observed.as_ref()), value(desired.as_ref())),
+    let change = match (action, &field.observed, &field.desired) {
+        (ActionKind::Create, None, Some(desired)) => value(Some(desired)),
+        (ActionKind::Create | ActionKind::Update | ActionKind::Delete, observed, desired) => {
+            format!("{} → {}", value(observed.as_ref()), value(desired.as_ref()))
+        }
     };
     let applied = if field.applied.is_some() && field.applied != field.observed && field.applied != field.desired {
         format!(" (last applied: {})", value(field.applied.as_ref()))

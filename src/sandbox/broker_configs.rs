@@ -6,11 +6,10 @@ use super::configs;
 use super::requests::{Write, refused};
 use super::topics::check_keys;
 use crate::domain::broker_config::BrokerConfigScope;
+use crate::domain::config_catalog::STATIC_BROKER_CONFIGS;
 use crate::domain::observed::{Knowledge, ObservedState};
 use crate::ports::ResourceError;
 
-/// Beginnings of configs that can be set for single brokers only.
-const PER_BROKER: [&str; 3] = ["advertised.listeners", "cordoned.log.dirs", "listener"];
 /// Beginnings of security configs, which need a listener in front.
 const SECURITY: [&str; 2] = ["ssl.", "sasl."];
 
@@ -31,22 +30,25 @@ pub(crate) fn alter(
         return Err(refused("BROKER_NOT_AVAILABLE", format!("broker {id} is not alive")));
     }
     check_keys(set, unset)?;
-    refuse_keys(set, unset, "Cannot update these configs dynamically", |key| configs::STATIC.contains(&key))?;
+    let is_static = |key: &str| STATIC_BROKER_CONFIGS.binary_search(&key).is_ok();
+    refuse_keys(set, unset, "Cannot update these configs dynamically", is_static)?;
     let security = "These security configs can be dynamically updated only per-listener using the listener prefix";
     refuse_keys(set, unset, security, |key| SECURITY.iter().any(|beginning| key.starts_with(beginning)))?;
-    if scope == BrokerConfigScope::Default {
-        let message = "Cannot update these configs at default cluster level, broker id must be specified";
-        refuse_keys(set, unset, message, |key| PER_BROKER.iter().any(|beginning| key.starts_with(beginning)))?;
-    }
+    let version = configs::version(state);
     for (key, value) in set {
-        configs::check_broker(key, value).map_err(|message| refused("INVALID_REQUEST", message))?;
+        configs::check_broker(version, key, value, scope == BrokerConfigScope::Default)
+            .map_err(|message| refused("INVALID_REQUEST", message))?;
     }
-    let mut configs = present;
+    let mut after = present;
     for key in unset {
-        configs.remove(key);
+        after.remove(key);
     }
-    configs.extend(set.iter().map(|(key, value)| (key.clone(), Some(value.clone()))));
-    Ok(Write::BrokerConfig(scope, configs))
+    // Brokers do not show secrets and what they do not know; the directory does not keep it either.
+    after.extend(set.iter().map(|(key, value)| {
+        let shown = configs::describe_broker(key, value).map(|_| value.clone());
+        (key.clone(), shown)
+    }));
+    Ok(Write::BrokerConfig(scope, after))
 }
 
 fn refuse_keys(

@@ -2,59 +2,34 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The longest value that Kafka stores (`Short.MAX_VALUE` characters).
-const LONGEST_VALUE: usize = 32_767;
+use crate::domain::config_catalog::{
+    BROKER_CONFIGS, ConfigProblem, ConfigType, KafkaVersion, TOPIC_CONFIGS, broker_config, topic_config,
+    validate_broker_value, validate_topic_value,
+};
+use crate::domain::observed::ObservedState;
 
-#[derive(Debug, Clone, Copy)]
-enum Type {
-    Boolean,
-    Int(i64, i64),
-    Long(i64),
-    Double(f64, f64),
-    OneOf(&'static [&'static str]),
-    ListOf(&'static [&'static str]),
-    Throttle,
-}
+/// The newest version that a directory claims to be when it does not say its `metadata.version`.
+const DEFAULT_VERSION: KafkaVersion = (4, 3);
 
-const INT: i64 = i32::MAX as i64;
-const LONG: i64 = i64::MAX;
-
-/// Topic configs of Kafka 4.3 with type and default (Kafka: `storage/.../LogConfig.java`).
-const TOPIC: &[(&str, Type, &str)] = &[
-    ("cleanup.policy", Type::ListOf(&["compact", "delete"]), "delete"),
-    ("compression.gzip.level", Type::Int(-1, 9), "-1"),
-    ("compression.lz4.level", Type::Int(1, 17), "9"),
-    ("compression.type", Type::OneOf(&["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"]), "producer"),
-    ("compression.zstd.level", Type::Int(-131_072, 22), "3"),
-    ("delete.retention.ms", Type::Long(0), "86400000"),
-    ("file.delete.delay.ms", Type::Long(0), "60000"),
-    ("flush.messages", Type::Long(1), "9223372036854775807"),
-    ("flush.ms", Type::Long(0), "9223372036854775807"),
-    ("follower.replication.throttled.replicas", Type::Throttle, ""),
-    ("index.interval.bytes", Type::Int(0, INT), "4096"),
-    ("leader.replication.throttled.replicas", Type::Throttle, ""),
-    ("local.retention.bytes", Type::Long(-2), "-2"),
-    ("local.retention.ms", Type::Long(-2), "-2"),
-    ("max.compaction.lag.ms", Type::Long(1), "9223372036854775807"),
-    ("max.message.bytes", Type::Int(0, INT), "1048588"),
-    ("message.timestamp.after.max.ms", Type::Long(0), "3600000"),
-    ("message.timestamp.before.max.ms", Type::Long(0), "9223372036854775807"),
-    ("message.timestamp.type", Type::OneOf(&["CreateTime", "LogAppendTime"]), "CreateTime"),
-    ("min.cleanable.dirty.ratio", Type::Double(0.0, 1.0), "0.5"),
-    ("min.compaction.lag.ms", Type::Long(0), "0"),
-    ("min.insync.replicas", Type::Int(1, INT), "1"),
-    ("preallocate", Type::Boolean, "false"),
-    ("remote.log.copy.disable", Type::Boolean, "false"),
-    ("remote.log.delete.on.disable", Type::Boolean, "false"),
-    ("remote.storage.enable", Type::Boolean, "false"),
-    ("retention.bytes", Type::Long(i64::MIN), "-1"),
-    ("retention.ms", Type::Long(-1), "604800000"),
-    ("segment.bytes", Type::Int(1_048_576, INT), "1073741824"),
-    ("segment.index.bytes", Type::Int(4, INT), "10485760"),
-    ("segment.jitter.ms", Type::Long(0), "0"),
-    ("segment.ms", Type::Long(1), "604800000"),
-    ("unclean.leader.election.enable", Type::Boolean, "false"),
+/// The first `metadata.version` level of each Kafka version (Kafka: `server-common/.../MetadataVersion.java`).
+const LEVELS: &[(i16, KafkaVersion)] = &[
+    (31, (4, 4)),
+    (30, (4, 3)),
+    (28, (4, 2)),
+    (26, (4, 1)),
+    (22, (4, 0)),
+    (21, (3, 9)),
+    (20, (3, 8)),
+    (15, (3, 7)),
+    (i16::MIN, (3, 6)),
 ];
+
+/// Returns the version whose rules the directory's cluster follows.
+pub(crate) fn version(state: &ObservedState) -> KafkaVersion {
+    state.cluster.metadata_version.map_or(DEFAULT_VERSION, |level| {
+        LEVELS.iter().find(|(first, _)| level >= *first).map_or(DEFAULT_VERSION, |(_, version)| *version)
+    })
+}
 
 /// Broker configs whose cluster-wide dynamic value is a topic config's default (Kafka:
 /// `server-common/.../ServerTopicConfigSynonyms.java`).
@@ -87,70 +62,36 @@ pub(crate) const SYNONYMS: &[(&str, &str)] = &[
     ("unclean.leader.election.enable", "unclean.leader.election.enable"),
 ];
 
-/// Broker configs that only a restart changes, of those that people try (Kafka: absent from `DynamicBrokerConfig`).
-pub(crate) const STATIC: &[&str] = &[
-    "allow.everyone.if.no.acl.found",
-    "authorizer.class.name",
-    "auto.create.topics.enable",
-    "broker.id",
-    "broker.rack",
-    "controller.quorum.voters",
-    "default.replication.factor",
-    "delete.topic.enable",
-    "log.dir",
-    "log.dirs",
-    "node.id",
-    "num.partitions",
-    "offsets.topic.num.partitions",
-    "offsets.topic.replication.factor",
-    "process.roles",
-    "super.users",
-    "transaction.state.log.min.isr",
-    "transaction.state.log.num.partitions",
-    "transaction.state.log.replication.factor",
-];
-
-/// Other dynamic broker configs with a type that is checked.
-const BROKER: &[(&str, Type)] = &[
-    ("background.threads", Type::Int(1, INT)),
-    ("follower.replication.throttled.rate", Type::Long(0)),
-    ("leader.replication.throttled.rate", Type::Long(0)),
-    ("log.cleaner.backoff.ms", Type::Long(0)),
-    ("log.cleaner.threads", Type::Int(0, INT)),
-    ("max.connection.creation.rate", Type::Int(0, INT)),
-    ("max.connections", Type::Int(0, INT)),
-    ("max.connections.per.ip", Type::Int(0, INT)),
-    ("num.io.threads", Type::Int(1, INT)),
-    ("num.network.threads", Type::Int(1, INT)),
-    ("num.recovery.threads.per.data.dir", Type::Int(1, INT)),
-    ("num.replica.fetchers", Type::Int(1, INT)),
-];
-
 /// What topics get that override nothing, where no broker says otherwise.
 pub(crate) fn topic_defaults() -> BTreeMap<String, BTreeSet<String>> {
-    TOPIC
+    TOPIC_CONFIGS
         .iter()
-        .map(|(key, _, default)| {
-            let default = if *key == "min.insync.replicas" { "2" } else { default };
-            ((*key).to_owned(), BTreeSet::from([default.to_owned()]))
+        .filter(|config| config.since <= DEFAULT_VERSION && config.until.is_none())
+        .map(|config| {
+            let default = if config.key == "min.insync.replicas" { "2" } else { config.default };
+            (config.key.to_owned(), BTreeSet::from([default.to_owned()]))
         })
         .collect()
 }
 
 /// Checks the whole resulting overrides of a topic, as the controller does; the error is its message.
-pub(crate) fn check_topic<'a>(overrides: impl Iterator<Item = (&'a str, &'a str)>) -> Result<(), String> {
+pub(crate) fn check_topic<'a>(
+    version: KafkaVersion,
+    overrides: impl Iterator<Item = (&'a str, &'a str)>,
+) -> Result<(), String> {
     let mut lags: BTreeMap<&str, i64> = BTreeMap::new();
     for (key, value) in overrides {
-        let Some((_, kind, _)) = TOPIC.iter().find(|(known, ..)| *known == key) else {
-            return Err(format!("Unknown topic config name: {key}"));
-        };
-        let described = described(*kind, value).map_err(|why| invalid(key, value, &why))?;
-        if let (true, Ok(lag)) = (key.ends_with(".compaction.lag.ms"), described.parse()) {
+        match validate_topic_value(key, value, Some(version)) {
+            Ok(()) => {}
+            Err(problem) => return Err(refusal(key, value, &problem)),
+        }
+        let shown = describe_topic(key, value).and_then(|shown| shown.parse().ok());
+        if let (true, Some(lag)) = (key.ends_with(".compaction.lag.ms"), shown) {
             lags.insert(key, lag);
         }
     }
     let least = lags.get("min.compaction.lag.ms").copied().unwrap_or(0);
-    let most = lags.get("max.compaction.lag.ms").copied().unwrap_or(LONG);
+    let most = lags.get("max.compaction.lag.ms").copied().unwrap_or(i64::MAX);
     if least > most {
         return Err(format!(
             "conflict topic config setting min.compaction.lag.ms ({least}) > max.compaction.lag.ms ({most})"
@@ -159,95 +100,69 @@ pub(crate) fn check_topic<'a>(overrides: impl Iterator<Item = (&'a str, &'a str)
     Ok(())
 }
 
-/// Says why a value is too long to be stored.
-pub(crate) fn check_length(key: &str, value: &str) -> Result<(), String> {
-    if value.encode_utf16().count() > LONGEST_VALUE {
-        return Err(format!("The configuration value for {key} cannot be longer than {LONGEST_VALUE} characters."));
+/// Writes a problem as brokers do.
+fn refusal(key: &str, value: &str, problem: &ConfigProblem) -> String {
+    match problem {
+        ConfigProblem::UnknownKey { .. } | ConfigProblem::VendorKey | ConfigProblem::WrongVersion { .. } => {
+            format!("Unknown topic config name: {key}")
+        }
+        ConfigProblem::BadValue(why) | ConfigProblem::VersionedValue(why) => {
+            format!("Invalid value {value} for configuration {key}: {why}")
+        }
+        ConfigProblem::StaticBrokerKey => format!("Cannot update these configs dynamically: [{key}]"),
+        ConfigProblem::PerBrokerKey => {
+            format!("Cannot update these configs at default cluster level, broker id must be specified: [{key}]")
+        }
+        ConfigProblem::SecretKey => format!("the value of {key} is a secret"),
     }
-    Ok(())
 }
 
 /// Checks a dynamic broker config; keys that Kafka does not know are accepted, as it does. The error is its message.
-pub(crate) fn check_broker(key: &str, value: &str) -> Result<(), String> {
-    broker_type(key).map_or(Ok(()), |kind| described(kind, value).map(drop).map_err(|why| invalid(key, value, &why)))
+pub(crate) fn check_broker(version: KafkaVersion, key: &str, value: &str, cluster_wide: bool) -> Result<(), String> {
+    match validate_broker_value(key, value, cluster_wide, Some(version)) {
+        Ok(()) => Ok(()),
+        Err(ConfigProblem::UnknownKey { .. } | ConfigProblem::VendorKey | ConfigProblem::SecretKey) => Ok(()),
+        // What is not dynamic in this version is static there.
+        Err(ConfigProblem::WrongVersion { .. }) => Err(refusal(key, value, &ConfigProblem::StaticBrokerKey)),
+        Err(
+            problem @ (ConfigProblem::BadValue(_)
+            | ConfigProblem::VersionedValue(_)
+            | ConfigProblem::StaticBrokerKey
+            | ConfigProblem::PerBrokerKey),
+        ) => Err(refusal(key, value, &problem)),
+    }
 }
 
 /// Returns a topic's value as brokers describe it; `None` when they would not show it, because they do not know the key.
 pub(crate) fn describe_topic(key: &str, value: &str) -> Option<String> {
-    let (_, kind, _) = TOPIC.iter().find(|(known, ..)| *known == key)?;
-    Some(described(*kind, value).unwrap_or_else(|_| value.to_owned()))
+    Some(described(topic_config(key)?.kind, value))
 }
 
-/// Returns a broker's dynamic value as brokers describe it.
-pub(crate) fn describe_broker(key: &str, value: &str) -> String {
-    broker_type(key).and_then(|kind| described(kind, value).ok()).unwrap_or_else(|| value.to_owned())
+/// Returns a broker's dynamic value as brokers describe it. Secrets are not shown, and what Kafka does not know neither.
+pub(crate) fn describe_broker(key: &str, value: &str) -> Option<String> {
+    match broker_config(key)?.kind {
+        ConfigType::Password => None,
+        kind => Some(described(kind, value)),
+    }
 }
 
-fn broker_type(key: &str) -> Option<Type> {
-    let synonym = SYNONYMS.iter().find(|(broker, _)| *broker == key).map(|(_, topic)| *topic);
-    let of_topic = synonym.and_then(|topic| TOPIC.iter().find(|(known, ..)| *known == topic)).map(|(_, kind, _)| *kind);
-    of_topic.or_else(|| BROKER.iter().find(|(known, _)| *known == key).map(|(_, kind)| *kind))
-}
-
-fn invalid(key: &str, value: &str, why: &str) -> String {
-    format!("Invalid value {value} for configuration {key}: {why}")
-}
-
-/// Reads a value as its type and writes it as a broker does (Kafka: `ConfigDef.parseType`, `convertToString`).
-fn described(kind: Type, raw: &str) -> Result<String, String> {
+/// Writes a valid value as a broker does (Kafka: `ConfigDef.parseType`, `convertToString`); another one stays as it is.
+fn described(kind: ConfigType, raw: &str) -> String {
     let value = raw.trim();
-    match kind {
-        Type::Boolean if value.eq_ignore_ascii_case("true") => Ok("true".to_owned()),
-        Type::Boolean if value.eq_ignore_ascii_case("false") => Ok("false".to_owned()),
-        Type::Boolean => Err("Expected value to be either true or false".to_owned()),
-        Type::Int(least, most) => {
-            let number: i32 = value.parse().map_err(|_| "Not a number of type INT".to_owned())?;
-            within(i64::from(number), least, most)
+    let shown = match kind {
+        ConfigType::Boolean => value.to_ascii_lowercase().parse::<bool>().ok().map(|shown| shown.to_string()),
+        ConfigType::Short | ConfigType::Int(..) | ConfigType::Long(..) => {
+            value.parse::<i64>().ok().map(|shown| shown.to_string())
         }
-        Type::Long(least) => {
-            let number: i64 = value.parse().map_err(|_| "Not a number of type LONG".to_owned())?;
-            within(number, least, LONG)
-        }
-        Type::Double(least, most) => {
-            let number: f64 = value.parse().map_err(|_| "Not a number of type DOUBLE".to_owned())?;
-            match number {
-                number if number < least => Err(format!("Value must be at least {least:?}")),
-                number if number > most => Err(format!("Value must be no more than {most:?}")),
-                number if number.is_finite() => Ok(java_double(number)),
-                _ => Err("Not a number of type DOUBLE".to_owned()),
-            }
-        }
-        Type::OneOf(values) if values.contains(&value) => Ok(value.to_owned()),
-        Type::OneOf(values) => Err(format!("String must be one of: {}", values.join(", "))),
-        Type::ListOf(values) => match list(value).into_iter().find(|item| !values.contains(item)) {
-            Some(_) => Err(format!("String must be one of: {}", values.join(", "))),
-            None => Ok(list(value).join(",")),
-        },
-        Type::Throttle => {
-            let fine = value == "*" || list(value).iter().all(|item| is_partition_and_broker(item));
-            let why = "Must be the literal '*' or a list of replicas in the following format: [partitionId]:[brokerId],[partitionId]:[brokerId],...";
-            if fine { Ok(list(value).join(",")) } else { Err(why.to_owned()) }
-        }
-    }
-}
-
-fn within(number: i64, least: i64, most: i64) -> Result<String, String> {
-    if number < least {
-        Err(format!("Value must be at least {least}"))
-    } else if number > most {
-        Err(format!("Value must be no more than {most}"))
-    } else {
-        Ok(number.to_string())
-    }
+        ConfigType::Double(..) => value.parse::<f64>().ok().filter(|number| number.is_finite()).map(java_double),
+        ConfigType::Text | ConfigType::Choice(_) | ConfigType::Password => Some(value.to_owned()),
+        ConfigType::List | ConfigType::Set(_) | ConfigType::ThrottledReplicas => Some(list(value).join(",")),
+    };
+    shown.unwrap_or_else(|| raw.to_owned())
 }
 
 fn list(value: &str) -> Vec<&str> {
     if value.is_empty() { Vec::new() } else { value.split(',').map(str::trim).collect() }
-}
-
-fn is_partition_and_broker(item: &str) -> bool {
-    item.split_once(':')
-        .is_some_and(|(partition, broker)| partition.parse::<u32>().is_ok() && broker.parse::<u32>().is_ok())
 }
 
 /// Writes a number as Java's `Double.toString` does: `0.5`, `1.0`, `1.0E-4`.
@@ -280,7 +195,7 @@ mod tests {
             ("leader.replication.throttled.replicas", "0:1, 1:2", "0:1,1:2"),
         ] {
             assert_eq!(describe_topic(key, raw).as_deref(), Some(shown), "{key}");
-            assert_eq!(check_topic([(key, raw)].into_iter()), Ok(()), "{key}={raw}");
+            assert_eq!(check_topic((4, 3), [(key, raw)].into_iter()), Ok(()), "{key}={raw}");
         }
         assert_eq!(describe_topic("vendor.key", "x"), None);
     }
@@ -302,14 +217,28 @@ mod tests {
             ("leader.replication.throttled.replicas", "a:b"),
             ("nope", "1"),
         ] {
-            assert!(check_topic([(key, raw)].into_iter()).is_err(), "{key}={raw}");
+            assert!(check_topic((4, 3), [(key, raw)].into_iter()).is_err(), "{key}={raw}");
         }
     }
 
     #[test]
-    fn every_default_is_a_valid_value_as_it_is_described() {
-        for (key, kind, default) in TOPIC {
-            assert_eq!(described(*kind, default).as_deref(), Ok(*default), "{key}");
+    fn every_default_is_described_as_it_stands_in_the_catalog() {
+        for config in TOPIC_CONFIGS.iter().chain(BROKER_CONFIGS) {
+            assert_eq!(described(config.kind, config.default), config.default, "{}", config.key);
         }
+    }
+
+    #[test]
+    fn every_synonym_is_known_on_both_sides() {
+        for (broker_key, topic_key) in SYNONYMS {
+            assert!(broker_config(broker_key).is_some() && topic_config(topic_key).is_some(), "{broker_key}");
+        }
+    }
+
+    #[test]
+    fn older_clusters_refuse_what_they_do_not_know() {
+        let check = |version, key, value| check_topic(version, [(key, value)].into_iter()).is_ok();
+        assert!(check((3, 9), "segment.bytes", "100") && !check((4, 1), "segment.bytes", "100"));
+        assert!(!check((3, 7), "compression.zstd.level", "3") && check((3, 8), "compression.zstd.level", "3"));
     }
 }

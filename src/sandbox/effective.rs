@@ -20,7 +20,7 @@ pub(crate) fn described(stored: &ObservedState) -> ObservedState {
     for knowledge in state.broker_configs.values_mut() {
         if let Knowledge::Known(values) = knowledge {
             for (key, value) in values {
-                if let Some(shown) = value.as_deref().map(|value| configs::describe_broker(key, value)) {
+                if let Some(shown) = value.as_deref().and_then(|value| configs::describe_broker(key, value)) {
                     *value = Some(shown);
                 }
             }
@@ -30,7 +30,7 @@ pub(crate) fn described(stored: &ObservedState) -> ObservedState {
     for key in GUARD_CONFIGS {
         for id in &ids {
             if let (Some(value), Some(broker)) = (dynamic(stored, *id, key), state.cluster.brokers.get_mut(id)) {
-                broker.configs.insert(key.to_owned(), configs::describe_broker(key, &value));
+                broker.configs.insert(key.to_owned(), configs::describe_broker(key, &value).unwrap_or(value));
             }
         }
     }
@@ -41,7 +41,7 @@ pub(crate) fn described(stored: &ObservedState) -> ObservedState {
             let values: BTreeSet<String> = set
                 .into_iter()
                 .flat_map(|value| match value {
-                    Some(value) => BTreeSet::from([configs::describe_broker(broker_key, &value)]),
+                    Some(value) => BTreeSet::from([configs::describe_broker(broker_key, &value).unwrap_or(value)]),
                     None => base.clone(),
                 })
                 .collect();

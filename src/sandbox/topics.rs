@@ -38,7 +38,7 @@ pub(crate) fn create(
         let message = format!("Topic '{topic}' collides with existing topic: {other}");
         return Err(refused("INVALID_TOPIC_EXCEPTION", message));
     }
-    check_overrides(config.iter().map(|(key, value)| (key.as_str(), value.as_str())))?;
+    check_overrides(state, config.iter().map(|(key, value)| (key.as_str(), value.as_str())))?;
     let partitions = match partitions {
         None | Some(-1) => default_partitions(state),
         Some(count) if count < 1 => {
@@ -108,7 +108,7 @@ pub(crate) fn alter_config(
     }
     overrides.extend(set.iter().map(|(key, value)| (key.clone(), Some(value.clone()))));
     // The controller checks everything that would then be set, not only what changes.
-    check_overrides(overrides.iter().filter_map(|(key, value)| Some((key.as_str(), value.as_deref()?))))?;
+    check_overrides(state, overrides.iter().filter_map(|(key, value)| Some((key.as_str(), value.as_deref()?))))?;
     Ok(Write::Topic(topic.clone(), Some(ObservedTopic { overrides, ..present.clone() })))
 }
 
@@ -135,17 +135,14 @@ pub(crate) fn check_keys(set: &BTreeMap<String, String>, unset: &BTreeSet<String
     if let Some(key) = set.keys().find(|key| unset.contains(*key)) {
         return Err(refused("INVALID_REQUEST", format!("Error due to duplicate config keys: {key}")));
     }
-    for (key, value) in set {
-        configs::check_length(key, value).map_err(|message| refused("INVALID_CONFIG", message))?;
-    }
     Ok(())
 }
 
-fn check_overrides<'a>(overrides: impl Iterator<Item = (&'a str, &'a str)> + Clone) -> Result<(), ResourceError> {
-    for (key, value) in overrides.clone() {
-        configs::check_length(key, value).map_err(|message| refused("INVALID_CONFIG", message))?;
-    }
-    configs::check_topic(overrides).map_err(|message| refused("INVALID_CONFIG", message))
+fn check_overrides<'a>(
+    state: &ObservedState,
+    overrides: impl Iterator<Item = (&'a str, &'a str)>,
+) -> Result<(), ResourceError> {
+    configs::check_topic(configs::version(state), overrides).map_err(|message| refused("INVALID_CONFIG", message))
 }
 
 fn existing<'a>(

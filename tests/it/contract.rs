@@ -91,6 +91,7 @@ checks! {
     impossible_quotas_are_refused,
     one_bad_quota_of_a_batch_does_not_stop_the_others,
     broker_configs_of_both_scopes_come_and_go,
+    a_broker_config_that_is_not_known_is_set_and_not_shown,
     impossible_broker_configs_are_refused,
     defaults_follow_the_broker_configs,
     an_empty_batch_is_nothing,
@@ -848,6 +849,16 @@ async fn broker_configs_of_both_scopes_come_and_go(subject: &Subject) {
     subject.accept(broker_config(all, &[], &[key])).await;
     subject.accept(broker_config(all, &[], &[key])).await;
     until_broker_config(subject, all, key, None).await;
+}
+
+async fn a_broker_config_that_is_not_known_is_set_and_not_shown(subject: &Subject) {
+    let (all, key) = (BrokerConfigScope::Default, "plugin.of.nobody");
+    subject.accept(broker_config(all, &[(key, "planted")], &[])).await;
+    let interest = only(BTreeSet::new(), "broker-configs");
+    let value = |state: &ObservedState| state.broker_configs[&all].known().expect("known").get(key).cloned();
+    subject.until(&interest, key, |state| value(state) == Some(None)).await;
+    subject.accept(broker_config(all, &[], &[key])).await;
+    subject.until(&interest, key, |state| value(state).is_none()).await;
 }
 
 async fn impossible_broker_configs_are_refused(subject: &Subject) {

@@ -8,6 +8,7 @@ mod contract;
 mod git_report_branch;
 mod git_source;
 mod git_support;
+mod pass;
 mod prometheus_rules;
 
 mod support {
