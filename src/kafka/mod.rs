@@ -7,8 +7,10 @@
 mod address;
 mod connection;
 mod errors;
+mod evidence;
 mod jaas;
 mod observe;
+mod perform;
 mod pool;
 pub mod properties;
 mod sasl;
@@ -170,21 +172,25 @@ impl Cluster for KafkaCluster {
     }
 
     async fn evidence(&self, topics: &BTreeSet<TopicName>) -> Result<BTreeMap<TopicName, TopicEvidence>, ClusterError> {
-        let _ = topics;
-        Ok(BTreeMap::new())
+        evidence::evidence(self, topics).await
     }
 
     async fn dry_run(&self, operations: &[Operation]) -> Result<Vec<DryRun>, ClusterError> {
-        Ok(operations.iter().map(|_| DryRun::NotChecked("not built yet".to_owned())).collect())
+        self.pool.view().await?;
+        Ok(perform::dry_run(self, operations).await)
     }
 
     async fn perform(&self, batch: &[Operation], passwords: &Passwords) -> Vec<Result<(), ResourceError>> {
-        let _ = (passwords, self.access);
-        batch
-            .iter()
-            .map(|_| {
-                Err(ResourceError { code: "NOT_SENT".to_owned(), message: "not built yet".to_owned(), unchanged: true })
-            })
-            .collect()
+        match self.access {
+            Access::ReadOnly => {
+                let error = ResourceError {
+                    code: "READ_ONLY".to_owned(),
+                    message: "this connection may only read".to_owned(),
+                    unchanged: true,
+                };
+                vec![Err(error); batch.len()]
+            }
+            Access::ReadWrite => perform::perform(self, batch, passwords).await,
+        }
     }
 }

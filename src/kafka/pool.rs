@@ -229,6 +229,17 @@ impl Pool {
         }
     }
 
+    /// Returns the version of an API that a write would use now.
+    pub(super) async fn version<R: Request>(&self, target: Target) -> Result<i16, CallError> {
+        let (_, address) = self.pick(target, &BTreeMap::new()).await?;
+        let node = self.node(&address);
+        let _permit = node.permits.acquire().await.ok();
+        let connection = self.check_out(&node, &address).await.map_err(CallError::NotSent)?;
+        let version = connection.version::<R>();
+        lock(&node.idle).push(connection);
+        version.ok_or(CallError::Unsupported(api_name::<R>()))
+    }
+
     /// Says whether a further try makes sense after those: each broker once, a certain broker twice.
     fn another(&self, target: Target, tried: &BTreeMap<i32, usize>) -> bool {
         match target {

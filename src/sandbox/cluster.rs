@@ -278,9 +278,15 @@ impl Shared {
                 changed = true;
             });
         }
-        if changed && let Err(error) = self.save(&loaded, &state) {
-            let error = ResourceError { code: "KAFKA_STORAGE_ERROR".to_owned(), ..lost(&error.message) };
-            results.iter_mut().filter(|result| result.is_ok()).for_each(|result| *result = Err(error.clone()));
+        if changed {
+            match self.save(&loaded, &state) {
+                // What was written is what the next request reads, so it need not be parsed again.
+                Ok(files) => memory.parsed = Some((files, state)),
+                Err(error) => {
+                    let error = ResourceError { code: "KAFKA_STORAGE_ERROR".to_owned(), ..lost(&error.message) };
+                    results.iter_mut().filter(|result| result.is_ok()).for_each(|result| *result = Err(error.clone()));
+                }
+            }
         }
         if changed && faults.stale_reads > 0 {
             memory.stale = Some((loaded.state, faults.stale_reads));
@@ -297,8 +303,11 @@ impl Shared {
         results
     }
 
-    fn save(&self, loaded: &Loaded, state: &ObservedState) -> Result<(), ClusterError> {
-        let (Backing::Directory(directory), Some(lock)) = (&self.backing, &loaded.lock) else { return Ok(()) };
+    /// Writes the state to the directory, and returns the files that it then holds.
+    fn save(&self, loaded: &Loaded, state: &ObservedState) -> Result<Files, ClusterError> {
+        let (Backing::Directory(directory), Some(lock)) = (&self.backing, &loaded.lock) else {
+            return Ok(loaded.files.clone());
+        };
         let mut files = recorded::write(state);
         for other in [FAULTS_FILE, recorded::EVIDENCE_FILE] {
             if let Some(bytes) = loaded.files.get(other) {
@@ -312,7 +321,8 @@ impl Shared {
             evidence.retain(|name, _| !gone(name));
             files.insert(recorded::EVIDENCE_FILE.to_owned(), recorded::write_evidence(&evidence));
         }
-        lock.replace(&loaded.files, &files).map_err(|error| broken(directory, "write", &error))
+        lock.replace(&loaded.files, &files).map_err(|error| broken(directory, "write", &error))?;
+        Ok(files)
     }
 }
 

@@ -330,8 +330,6 @@ async fn bad_configs_of_a_new_topic_are_refused(subject: &Subject) {
     }
     let conflict = [("min.compaction.lag.ms", "20"), ("max.compaction.lag.ms", "10")];
     subject.refuse(create(&name, 1, 1, &conflict), "INVALID_CONFIG").await;
-    let long = "x".repeat(40_000);
-    subject.refuse(create(&name, 1, 1, &[("leader.replication.throttled.replicas", &long)]), "INVALID_CONFIG").await;
     subject.gone(&name).await;
 }
 
@@ -353,8 +351,7 @@ async fn a_request_with_too_many_records_is_refused(subject: &Subject) {
     let name = topic_name("contract");
     subject.refuse(create(&name, 10_001, 1, &[]), "POLICY_VIOLATION").await;
     subject.gone(&name).await;
-    let name = subject.with_topic(&[]).await;
-    subject.refuse(Operation::AddPartitions { topic: name, total: 10_003 }, "POLICY_VIOLATION").await;
+    // Not tried with `AddPartitions`: after that many the active controller steps down (seen with 4.3.1 and 3.9.1).
 }
 
 async fn partitions_only_grow(subject: &Subject) {
@@ -657,7 +654,11 @@ async fn bindings_of_every_shape_come_and_go(subject: &Subject) {
         }
         acls.push(acl);
     }
-    // A hostname never matches, and is accepted.
+    // Neither a name nor, before Kafka 4.4, a range of addresses ever matches; both are accepted.
+    acls.push(AclBinding {
+        host: "10.0.0.0/8".into(),
+        ..binding(&principal, AclResourceType::Group, "g", AclOperation::Write)
+    });
     acls.push(AclBinding {
         host: "client.example".into(),
         ..binding(&principal, AclResourceType::Group, "g", AclOperation::Write)
@@ -847,7 +848,7 @@ async fn broker_configs_of_both_scopes_come_and_go(subject: &Subject) {
     until_broker_config(subject, one, key, None).await;
     until_broker_config(subject, all, key, Some("16000")).await;
     subject.accept(broker_config(all, &[], &[key])).await;
-    subject.accept(broker_config(all, &[], &[key])).await;
+    subject.accept(broker_config(all, &[], &[key, "num.partitions", "nope"])).await;
     until_broker_config(subject, all, key, None).await;
 }
 

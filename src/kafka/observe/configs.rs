@@ -18,7 +18,7 @@ use crate::kafka::wire::{self, RESOURCE_BROKER, RESOURCE_TOPIC};
 use crate::ports::ClusterError;
 
 /// Kafka's `ConfigSource` ids (`clients/.../requests/DescribeConfigsResponse.java`).
-pub(crate) const SOURCE_DYNAMIC_TOPIC: i8 = 1;
+const SOURCE_DYNAMIC_TOPIC: i8 = 1;
 const SOURCE_DYNAMIC_BROKER: i8 = 2;
 const SOURCE_DYNAMIC_DEFAULT_BROKER: i8 = 3;
 
@@ -80,7 +80,7 @@ fn shown(entry: &DescribeConfigsResourceResult) -> Option<String> {
 }
 
 /// Cuts names into requests, each with the place in the list of brokers that it goes to first.
-pub(crate) fn batches(names: &[TopicName], brokers: usize) -> Vec<(usize, &[TopicName])> {
+fn batches(names: &[TopicName], brokers: usize) -> Vec<(usize, &[TopicName])> {
     let brokers = if names.len() < TOPICS_FOR_ONE_BROKER { 1 } else { brokers.max(1) };
     names.chunks(TOPICS_PER_REQUEST).enumerate().map(|(at, chunk)| (at % brokers, chunk)).collect()
 }
@@ -183,7 +183,7 @@ async fn batch<'a>(
 }
 
 /// Asks one broker for configs: no synonyms (1.8 times the bytes), no documentation (11 times).
-pub(crate) async fn describe_resources(
+async fn describe_resources(
     cluster: &KafkaCluster,
     target: Target,
     resources: &[DescribeConfigsResource],

@@ -16,7 +16,6 @@ use crate::domain::names::TopicName;
 use crate::domain::observed::{ClusterFacts, Interest, Knowledge, ObservedState};
 use crate::ports::ClusterError;
 
-pub(super) use configs::{SOURCE_DYNAMIC_TOPIC, batches, describe_resources};
 pub(super) use topics::{Found, look_up};
 
 /// What may be known, with the API that it was asked by: its failures go into [`ClusterFacts::lacking`].
