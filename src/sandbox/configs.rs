@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::config_catalog::{
-    BROKER_CONFIGS, ConfigProblem, ConfigType, KafkaVersion, TOPIC_CONFIGS, broker_config, topic_config,
-    validate_broker_value, validate_topic_value,
+    ConfigProblem, ConfigType, KafkaVersion, TOPIC_CONFIGS, broker_config, topic_config, validate_broker_value,
+    validate_topic_value,
 };
 use crate::domain::observed::ObservedState;
 
@@ -205,6 +205,7 @@ fn java_double(number: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::config_catalog::BROKER_CONFIGS;
 
     #[test]
     fn values_are_described_as_kafka_describes_them() {
