@@ -32,6 +32,9 @@ const BOOTSTRAP_STAGGER: Duration = Duration::from_millis(200);
 pub(super) enum Target {
     /// Any of them.
     Any,
+    /// The same one each time while it lives, so that what was seen once stays seen: brokers learn of changes one after
+    /// the other. The number spreads what is asked at the same time.
+    Steady(usize),
     /// The active controller, as far as known: with KRaft any broker that passes the request on.
     Controller,
     /// This one only.
@@ -134,7 +137,7 @@ impl Pool {
             self.view().await.map_err(CallError::NotSent)?;
             return Ok(());
         };
-        let answer = self.read(Target::Any, |_| who_is_there()).await?;
+        let answer = self.read(Target::Steady(0), |_| who_is_there()).await?;
         let view = view_of(answer, known.metadata_version)
             .map_err(|message| CallError::NotSent(errors::unreachable(message, None)))?;
         *lock(&self.view) = Some(Arc::new(view));
@@ -244,7 +247,7 @@ impl Pool {
     fn another(&self, target: Target, tried: &BTreeMap<i32, usize>) -> bool {
         match target {
             Target::Broker(id) => tried.get(&id).is_none_or(|times| *times < 2),
-            Target::Any | Target::Controller => {
+            Target::Any | Target::Steady(_) | Target::Controller => {
                 let view = lock(&self.view).clone();
                 view.is_none_or(|view| view.brokers.keys().any(|id| !tried.contains_key(id)))
             }
@@ -256,7 +259,7 @@ impl Pool {
         let wanted = match target {
             Target::Broker(id) => Some(id),
             Target::Controller => view.controller.filter(|id| !tried.contains_key(id)),
-            Target::Any => None,
+            Target::Any | Target::Steady(_) => None,
         };
         if let Some(id) = wanted {
             return match view.brokers.get(&id) {
@@ -267,7 +270,10 @@ impl Pool {
         let candidates: Vec<(&i32, &Broker)> = view.brokers.iter().filter(|(id, _)| !tried.contains_key(id)).collect();
         let rested: Vec<&(&i32, &Broker)> =
             candidates.iter().filter(|(_, broker)| !self.is_resting(&broker.address)).collect();
-        let at = self.next.fetch_add(1, Ordering::Relaxed);
+        let at = match target {
+            Target::Steady(at) => at,
+            Target::Any | Target::Controller | Target::Broker(_) => self.next.fetch_add(1, Ordering::Relaxed),
+        };
         let chosen = match (rested.len(), candidates.len()) {
             (0, 0) => None,
             (0, n) => candidates.get(at % n),

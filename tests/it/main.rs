@@ -8,6 +8,9 @@ mod contract;
 mod git_report_branch;
 mod git_source;
 mod git_support;
+mod kafka_contract;
+mod kafka_fake;
+mod kafka_support;
 mod pass;
 
 mod support {
