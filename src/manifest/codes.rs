@@ -1,17 +1,6 @@
 //! Every diagnostic that loading can give: its code, and what `driftless explain` says about it.
 
-/// What `driftless explain CODE` says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CodeDoc {
-    /// The stable kebab-case code.
-    pub code: &'static str,
-    /// One line.
-    pub title: &'static str,
-    /// What it means, and why it matters.
-    pub explanation: &'static str,
-    /// What to do.
-    pub fix: &'static str,
-}
+use crate::domain::code_doc::CodeDoc;
 
 /// Declares the codes once: as an enum, so that no other code can be given, and as the table of their explanations.
 macro_rules! codes {

@@ -12,6 +12,7 @@ mod kafka_contract;
 mod kafka_fake;
 mod kafka_support;
 mod pass;
+mod prometheus_rules;
 
 mod support {
     pub(crate) mod brokers;
