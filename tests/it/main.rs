@@ -8,6 +8,7 @@ mod contract;
 mod git_report_branch;
 mod git_source;
 mod git_support;
+mod import_plan;
 mod kafka_contract;
 mod kafka_fake;
 mod kafka_support;
