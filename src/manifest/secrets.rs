@@ -58,7 +58,8 @@ fn search(entry: &Entry, by_name: bool, sink: &mut Sink) {
     }
 }
 
-fn is_filled_scalar(node: &Node) -> bool {
+/// Says whether a node is text or a number, and not empty.
+pub(crate) fn is_filled_scalar(node: &Node) -> bool {
     node.as_scalar().is_some_and(|scalar| !scalar.text.is_empty() && !node.is_null())
 }
 

@@ -243,7 +243,7 @@ fn users_are_refused_where_strimzi_would() {
     let v1 = |spec: &str| user("a", spec).replace("v1beta2", "v1");
     codes(
         &v1("{authorization: {type: simple, acls: [{resource: {type: topic, name: a}, operation: Read}]}}"),
-        "unknown-field",
+        &["4:80 error unknown-field"],
     );
     codes(&v1(""), &["1:1 error missing-field"]);
 }
@@ -425,7 +425,7 @@ fn broker_configs_are_dynamic_and_unique() {
         );
     }
     let config = own("KafkaClusterConfig", "{default: {log.cleaner.threads: 2}}");
-    codes(&format!("{config}---\n{}", config.replace("name: x", "name: z")), &["8:39 error duplicate-broker-config"]);
+    codes(&format!("{config}---\n{}", config.replace("name: x", "name: z")), &["9:39 error duplicate-broker-config"]);
 }
 
 #[test]
@@ -519,4 +519,129 @@ fn rules_are_refused_where_prometheus_would() {
     codes("groups: []\nnamespace: x\n", &[]);
     codes("groups: [{name: a, rules: []}]\nnamespace: x\n", &["2:1 error unknown-field"]);
     codes("groups: []\n---\ngroups: []\n", &["3:1 warning extra-rule-document"]);
+}
+
+/// Replaces the value at every path of a document, one at a time.
+fn mutations(document: &serde_json::Value, with: &serde_json::Value) -> Vec<serde_json::Value> {
+    fn paths(value: &serde_json::Value, here: &str, all: &mut Vec<String>) {
+        all.push(here.to_owned());
+        match value {
+            serde_json::Value::Object(map) => {
+                for (key, inner) in map {
+                    paths(inner, &format!("{here}/{}", key.replace('~', "~0").replace('/', "~1")), all);
+                }
+            }
+            serde_json::Value::Array(items) => {
+                for (at, inner) in items.iter().enumerate() {
+                    paths(inner, &format!("{here}/{at}"), all);
+                }
+            }
+            _ => {}
+        }
+    }
+    let mut all = Vec::new();
+    paths(document, "", &mut all);
+    let replaced = |path: &String| {
+        let mut changed = document.clone();
+        *changed.pointer_mut(path).expect("a path of the document") = with.clone();
+        changed
+    };
+    all.iter().filter(|path| path.starts_with("/spec/") || path.starts_with("/groups/")).map(replaced).collect()
+}
+
+#[test]
+fn nothing_declared_ever_vanishes_without_a_problem() {
+    let rule =
+        serde_json::json!({"alert": "A", "expr": "up", "for": "1m", "labels": {"a": "b"}, "annotations": {"a": "b"}});
+    let groups =
+        serde_json::json!([{"name": "g", "interval": "1m", "limit": 1, "labels": {"a": "b"}, "rules": [rule]}]);
+    let acl = serde_json::json!({"type": "allow", "resource": {"type": "topic", "name": "t", "patternType": "literal"}, "operations": ["Read"]});
+    let manifest = |version: &str, kind: &str, spec: serde_json::Value| serde_json::json!({"apiVersion": version, "kind": kind, "metadata": {"name": "a"}, "spec": spec});
+    let documents = [
+        manifest(
+            "kafka.strimzi.io/v1",
+            "KafkaTopic",
+            serde_json::json!({"topicName": "t", "partitions": 1, "replicas": 1, "config": {"retention.ms": 1, "cleanup.policy": ["compact"]}}),
+        ),
+        manifest(
+            "kafka.strimzi.io/v1",
+            "KafkaUser",
+            serde_json::json!({
+                "authentication": {"type": "scram-sha-512", "password": {"valueFrom": {"secretKeyRef": {"name": "a", "key": "b"}}}},
+                "authorization": {"type": "simple", "acls": [acl]},
+                "quotas": {"producerByteRate": 1},
+            }),
+        ),
+        manifest(
+            "driftless.dev/v1",
+            "KafkaAcl",
+            serde_json::json!({"principals": ["User:a"], "rules": [
+            {"type": "deny", "hosts": ["h"], "resource": {"type": "topic", "name": "t"}, "operations": ["Read"]}]}),
+        ),
+        manifest(
+            "driftless.dev/v1",
+            "KafkaQuota",
+            serde_json::json!({"entity": {"user": "a", "clientId": "b"}, "quotas": {"requestPercentage": 1}}),
+        ),
+        manifest(
+            "driftless.dev/v1",
+            "KafkaClusterConfig",
+            serde_json::json!({"default": {"log.cleaner.threads": 1}, "brokers": {"1": {"log.cleaner.threads": 1}}}),
+        ),
+        manifest(
+            "driftless.dev/v1",
+            "Approval",
+            serde_json::json!({"actions": ["topic/a/delete"], "reason": "r", "expires": "2026-12-31"}),
+        ),
+        manifest(
+            "driftless.dev/v1",
+            "PolicyException",
+            serde_json::json!({"rules": ["a"], "resources": ["topic/a"], "reason": "r", "expires": "2026-12-31"}),
+        ),
+        manifest("monitoring.coreos.com/v1", "PrometheusRule", serde_json::json!({"groups": groups})),
+        serde_json::json!({"groups": groups}),
+    ];
+    let size = |state: &DesiredState| {
+        let rules: usize = state.rule_groups.values().map(|group| group.value.rules.len()).sum();
+        let configs: usize = state.broker_configs.values().map(|scope| scope.value.len()).sum();
+        let settings: usize = state.topics.values().map(|topic| topic.value.config.len()).sum();
+        state.len() + rules + configs + settings + state.approvals.len() + state.exceptions.len()
+    };
+    for document in &documents {
+        let whole = size(&state_of(&document.to_string()));
+        for with in [
+            r#""text""#,
+            "5",
+            "1.5",
+            "true",
+            r#"["x"]"#,
+            r#"[["x"]]"#,
+            r#"[{"x": "y"}]"#,
+            r#"{"x": "y"}"#,
+            r#"{"x": {}}"#,
+        ] {
+            let with: serde_json::Value = serde_json::from_str(with).expect("JSON");
+            for changed in mutations(document, &with) {
+                if let (Some(state), problems) = load_text(&changed.to_string()) {
+                    assert!(size(&state) >= whole, "{changed}\n{problems:?}");
+                }
+            }
+        }
+        for with in ["null", "[]", "{}", r#""""#] {
+            let with: serde_json::Value = serde_json::from_str(with).expect("JSON");
+            for changed in mutations(document, &with) {
+                if let (Some(state), _) = load_text(&changed.to_string()) {
+                    let kept = match document["kind"].as_str() {
+                        Some("KafkaTopic") => state.topics.len(),
+                        Some("KafkaUser") => state.users.len() + state.users_without_credentials.len(),
+                        Some("KafkaAcl") => state.acl_principals.len(),
+                        Some("KafkaQuota") => state.quotas.len(),
+                        Some("Approval" | "PolicyException") => state.approvals.len() + state.exceptions.len(),
+                        _ => 1,
+                    };
+                    assert_eq!(kept, 1, "{changed}");
+                }
+            }
+        }
+    }
 }
