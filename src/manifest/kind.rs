@@ -262,9 +262,7 @@ fn is_rule_file(root: &Node, entries: &[Entry]) -> bool {
     let Some(groups) = root.entry("groups").map(|entry| &entry.value) else { return false };
     let has_rules = |group: &Node| group.get("rules").is_some_and(|rules| rules.as_sequence().is_some());
     match groups.as_sequence() {
-        Some(items) => {
-            (entries.len() == 1 && items.iter().all(|item| item.as_mapping().is_some())) || items.iter().any(has_rules)
-        }
+        Some(items) => entries.len() == 1 || items.iter().any(has_rules),
         None => entries.len() == 1 && groups.is_null(),
     }
 }

@@ -14,7 +14,6 @@ const MAX_PROBLEMS: usize = 5_000;
 pub(crate) struct Sink {
     files: Vec<String>,
     problems: Vec<Diagnostic>,
-    dropped: bool,
 }
 
 impl Sink {
@@ -77,8 +76,6 @@ impl Sink {
     pub(crate) fn push(&mut self, diagnostic: Diagnostic) {
         if self.problems.len() < MAX_PROBLEMS || (diagnostic.is_error() && !self.has_errors()) {
             self.problems.push(diagnostic);
-        } else {
-            self.dropped = true;
         }
     }
 
@@ -105,10 +102,11 @@ impl Sink {
 
     /// Returns everything, sorted by place.
     pub(crate) fn finish(mut self) -> Vec<Diagnostic> {
+        let is_full = self.problems.len() >= MAX_PROBLEMS;
         self.problems.sort();
         self.problems.dedup();
-        if self.dropped {
-            let message = format!("there are more than {MAX_PROBLEMS} problems; the rest is not shown");
+        if is_full {
+            let message = format!("there are {MAX_PROBLEMS} problems or more; the rest is not shown");
             self.problems.push(Diagnostic::error(Code::TooManyProblems.as_str(), None, message));
         }
         self.problems

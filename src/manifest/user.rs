@@ -14,6 +14,7 @@ use super::merge::Merged;
 use super::node::{Node, Span};
 use super::quota::{self, Limit};
 use super::resources::Collector;
+use super::secrets;
 use super::sink::Sink;
 use super::yaml::shorten;
 
@@ -107,9 +108,11 @@ fn read_authentication(node: &Node, name: &str, sink: &mut Sink) -> Option<(Auth
     Some((kind?, password))
 }
 
-/// Reads where the password comes from. What stands there in clear is reported by the search for secrets.
+/// Reads where the password comes from. Text that stands there in clear is reported by the search for secrets.
 fn read_password(node: &Node, name: &str, sink: &mut Sink) -> Option<SecretReference> {
-    node.as_mapping()?;
+    if secrets::is_filled_scalar(node) {
+        return None;
+    }
     let password = Fields::open(node, "spec.authentication.password", &["valueFrom"], sink)?;
     let what = "spec.authentication.password.valueFrom";
     let source = Fields::open(password.require("valueFrom", sink)?, what, &["secretKeyRef"], sink)?;

@@ -55,6 +55,13 @@ pub(crate) fn parse(text: &str, file: u32, max_nodes: usize) -> Parsed {
     };
     let mut parser = Parser::new_from_str_with_options(text, options);
     let mut parsed = Parsed::default();
+    if let Some(line) = text.lines().position(|line| line.starts_with("<<<<<<< ")) {
+        let span = Span { file, line: u32::try_from(line + 1).unwrap_or(u32::MAX), column: 1 };
+        let mut conflict = problem(Code::InvalidYaml, span, "this file holds an unresolved merge conflict");
+        conflict.help = Some("resolve it, and remove the lines with `<<<<<<<`, `=======` and `>>>>>>>`".to_owned());
+        parsed.problems.push(conflict);
+        return parsed;
+    }
     let mut builder = Builder::new(file, max_nodes.min(MAX_NODES));
     loop {
         let failure = match parser.next_event() {
@@ -111,10 +118,7 @@ fn explain(problem: &mut Problem, text: &str) {
             "this looks like a template (Helm, Jinja): driftless reads plain manifests; render it first, or keep it out of the layers"
                 .to_owned()
         }
-        Code::InvalidYaml if line.contains("<<<<<<<") || line.contains(">>>>>>>") || line.starts_with("=======") => {
-            "this looks like an unresolved merge conflict".to_owned()
-        }
-        Code::InvalidYaml if line.contains('\t') => "indent with spaces, not with tabs".to_owned(),
+        Code::InvalidYaml if line.contains('\t') || problem.message.contains(" tab") => "indent with spaces, not with tabs".to_owned(),
         Code::InvalidYaml => "nothing of this document was read; correct it and validate again".to_owned(),
         _ => return,
     });
