@@ -50,6 +50,9 @@ pub(super) struct ApplyArgs {
     /// Do not ask; needed when there is no terminal
     #[arg(long)]
     pub(super) yes: bool,
+    /// Also push the branch driftless/ENV, on which the apply is recorded
+    #[arg(long)]
+    pub(super) push: bool,
 }
 
 /// What an apply starts from.
@@ -172,7 +175,8 @@ async fn perform(
         }
     }
     let (bar, stop) = (console.progress(), interrupt::watch(console));
-    let applied = pass.apply(planned, desired, &bar, &stop, Push::No).await?;
+    let push = if arguments.push { Push::Yes } else { Push::No };
+    let applied = pass.apply(planned, desired, &bar, &stop, push).await?;
     drop(bar);
     console.data(&match arguments.output {
         OutputFormat::Text => report::apply_text(&applied.report, Style::Colour),
