@@ -155,10 +155,13 @@ async fn perform(
     console: &Console,
 ) -> Result<Exit, CommandError> {
     let plan = &planned.plan;
+    // A saved plan was looked at already: shown again only to whoever is asked.
+    let shown = desired.is_some() || !arguments.yes || refusal(plan).is_some();
     match arguments.output {
-        OutputFormat::Text | OutputFormat::Markdown => {
+        OutputFormat::Text | OutputFormat::Markdown if shown => {
             console.data(&render(plan, arguments.output, Detail::Short))?;
         }
+        OutputFormat::Text | OutputFormat::Markdown => {}
         // Standard output holds one JSON document: the result.
         OutputFormat::Json if arguments.yes => console.note(&render(plan, OutputFormat::Text, Detail::Short)),
         OutputFormat::Json => console.show(&render(plan, OutputFormat::Text, Detail::Short)),
