@@ -89,6 +89,7 @@ impl<'a> Pass<'a> {
             today: self.clock.today(),
         });
         plan.findings.extend(judged);
+        plan.findings.sort_by_key(|finding| (finding.waived.is_some(), finding.severity));
         Ok(Planned { plan, observed, inventory, local })
     }
 
