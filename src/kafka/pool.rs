@@ -137,7 +137,16 @@ impl Pool {
             self.view().await.map_err(CallError::NotSent)?;
             return Ok(());
         };
-        let answer = self.read(Target::Steady(0), |_| who_is_there()).await?;
+        let answer = match self.read(Target::Steady(0), |_| who_is_there()).await {
+            Ok(answer) => answer,
+            Err(error) => {
+                // None of the brokers that were known answers: the bootstrap servers may know others.
+                tracing::debug!(reason = error.reason(), "known brokers do not answer");
+                self.forget();
+                self.view().await.map_err(CallError::NotSent)?;
+                return Ok(());
+            }
+        };
         let view = view_of(answer, known.metadata_version)
             .map_err(|message| CallError::NotSent(errors::unreachable(message, None)))?;
         *lock(&self.view) = Some(Arc::new(view));

@@ -10,6 +10,8 @@ mod git_source;
 mod git_support;
 mod kafka_contract;
 mod kafka_fake;
+mod kafka_rights;
+mod kafka_security;
 mod kafka_support;
 mod pass;
 

@@ -1,6 +1,7 @@
 //! Running reassignments: while one runs, a partition has more replicas than it will keep.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use kafka_protocol::messages::{ListPartitionReassignmentsRequest, ListPartitionReassignmentsResponse};
 
@@ -8,6 +9,10 @@ use crate::domain::names::TopicName;
 use crate::kafka::KafkaCluster;
 use crate::kafka::errors::describe;
 use crate::kafka::pool::Target;
+
+/// How long the controller gets. All else is read from what brokers know themselves; this alone is passed on, and hangs
+/// while the controller is silent. The state is worth more without it than not at all.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The number of replicas that each moving partition will have, by topic and partition.
 #[derive(Default)]
