@@ -40,15 +40,16 @@ impl Reassignments {
         Self(moving)
     }
 
+    /// Makes one of topic, partition, and its replicas, adding and removing ones.
     #[cfg(test)]
-    pub(super) fn of(moving: &[(&str, i32, &[i32], &[i32], &[i32])]) -> Self {
+    pub(super) fn of(moving: &[(&str, i32, [&[i32]; 3])]) -> Self {
         use kafka_protocol::messages::BrokerId;
         use kafka_protocol::messages::list_partition_reassignments_response::{
             OngoingPartitionReassignment, OngoingTopicReassignment,
         };
         use kafka_protocol::protocol::StrBytes;
         let ids = |ids: &[i32]| ids.iter().map(|id| BrokerId(*id)).collect::<Vec<_>>();
-        let topics = moving.iter().map(|(name, partition, replicas, adding, removing)| {
+        let topics = moving.iter().map(|(name, partition, [replicas, adding, removing])| {
             let partition = OngoingPartitionReassignment::default()
                 .with_partition_index(*partition)
                 .with_replicas(ids(replicas))
@@ -64,9 +65,13 @@ impl Reassignments {
 
 /// Reads all running reassignments; the failure is the reason in one line.
 pub(super) async fn list(cluster: &KafkaCluster) -> Result<Reassignments, String> {
-    let request = |_| ListPartitionReassignmentsRequest::default().with_topics(None).with_timeout_ms(10_000);
-    let answer =
-        cluster.ask(Target::Controller, request, |answer| answer.error_code).await.map_err(|error| error.reason())?;
+    let limit = i32::try_from(PATIENCE.as_millis()).unwrap_or(i32::MAX);
+    let request = |_| ListPartitionReassignmentsRequest::default().with_topics(None).with_timeout_ms(limit);
+    let asked = cluster.ask(Target::Controller, request, |answer| answer.error_code);
+    let answer = tokio::time::timeout(PATIENCE, asked)
+        .await
+        .map_err(|_| format!("the controller did not answer within {PATIENCE:.0?}"))?
+        .map_err(|error| error.reason())?;
     match answer.error_code {
         0 => Ok(Reassignments::from_answer(answer)),
         code => Err(describe(code, answer.error_message.as_deref())),
