@@ -61,7 +61,21 @@ pub(super) struct Broker {
 struct Node {
     permits: Semaphore,
     idle: Mutex<Vec<Connection>>,
-    failed: Mutex<Option<(Instant, ClusterErrorKind, String, Option<String>)>>,
+    failed: Mutex<Option<Failure>>,
+}
+
+/// The last try to connect, when it failed.
+struct Failure {
+    at: Instant,
+    kind: ClusterErrorKind,
+    message: String,
+    hint: Option<String>,
+}
+
+impl Failure {
+    fn is_recent(&self) -> bool {
+        self.at.elapsed() < REST_AFTER_FAILURE
+    }
 }
 
 /// All connections.
@@ -137,7 +151,16 @@ impl Pool {
             self.view().await.map_err(CallError::NotSent)?;
             return Ok(());
         };
-        let answer = self.read(Target::Steady(0), |_| who_is_there()).await?;
+        let answer = match self.read(Target::Steady(0), |_| who_is_there()).await {
+            Ok(answer) => answer,
+            Err(error) => {
+                // None of the brokers that were known answers: the bootstrap servers may know others.
+                tracing::debug!(reason = error.reason(), "known brokers do not answer");
+                self.forget();
+                self.view().await.map_err(CallError::NotSent)?;
+                return Ok(());
+            }
+        };
         let view = view_of(answer, known.metadata_version)
             .map_err(|message| CallError::NotSent(errors::unreachable(message, None)))?;
         *lock(&self.view) = Some(Arc::new(view));
@@ -175,7 +198,7 @@ impl Pool {
     fn is_resting(&self, address: &Address) -> bool {
         let node = self.node(address);
         let failed = lock(&node.failed);
-        failed.as_ref().is_some_and(|(at, ..)| at.elapsed() < REST_AFTER_FAILURE)
+        failed.as_ref().is_some_and(Failure::is_recent)
     }
 
     /// Asks, and asks again (elsewhere, when any broker will do) when the answer is lost: only for what changes nothing.
@@ -312,15 +335,19 @@ impl Pool {
                 return Ok(connection);
             }
         }
-        if let Some((at, kind, message, hint)) = &*lock(&node.failed) {
-            if at.elapsed() < REST_AFTER_FAILURE {
-                return Err(ClusterError { message: message.clone(), kind: *kind, hint: hint.clone() });
-            }
+        if let Some(failure) = lock(&node.failed).as_ref().filter(|failure| failure.is_recent()) {
+            let Failure { kind, message, hint, .. } = failure;
+            return Err(ClusterError { message: message.clone(), kind: *kind, hint: hint.clone() });
         }
         let result = self.connector.connect(address).await;
         *lock(&node.failed) = match &result {
             Ok(_) => None,
-            Err(error) => Some((Instant::now(), error.kind, error.message.clone(), error.hint.clone())),
+            Err(error) => Some(Failure {
+                at: Instant::now(),
+                kind: error.kind,
+                message: error.message.clone(),
+                hint: error.hint.clone(),
+            }),
         };
         result
     }

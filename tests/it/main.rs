@@ -11,6 +11,8 @@ mod git_support;
 mod import_plan;
 mod kafka_contract;
 mod kafka_fake;
+mod kafka_rights;
+mod kafka_security;
 mod kafka_support;
 mod pass;
 mod prometheus_rules;

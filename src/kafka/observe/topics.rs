@@ -229,7 +229,7 @@ mod tests {
         ] {
             assert_eq!(observed_topic(&name, &topic(&replicas), &none).replication, expected);
         }
-        let moving = Reassignments::of(&[("a", 1, &[1, 2, 3, 4, 5, 6], &[4, 5, 6], &[1, 2, 3])]);
+        let moving = Reassignments::of(&[("a", 1, [&[1, 2, 3, 4, 5, 6], &[4, 5, 6], &[1, 2, 3]])]);
         assert_eq!(observed_topic(&name, &topic(&[3, 6]), &moving).replication, ObservedReplication::Uniform(3));
     }
 }
