@@ -374,8 +374,8 @@ fn no_dry_run(kind: OperationKind) -> Option<&'static str> {
         OperationKind::CreateTopic
         | OperationKind::AddPartitions
         | OperationKind::AlterTopicConfig
+        | OperationKind::AlterQuota
         | OperationKind::AlterBrokerConfig => None,
-        OperationKind::AlterQuota => Some("Kafka has no dependable dry run for quotas"),
         OperationKind::DeleteTopic => Some("Kafka has no dry run for deleting topics"),
         OperationKind::UpsertScram | OperationKind::DeleteScram => Some("Kafka has no dry run for SCRAM credentials"),
         OperationKind::CreateAcl | OperationKind::DeleteAcl => Some("Kafka has no dry run for ACLs"),
