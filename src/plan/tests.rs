@@ -117,6 +117,12 @@ fn more_partitions_are_held() {
 }
 
 #[test]
+fn more_new_partitions_than_a_controller_takes_are_never_sent() {
+    assert_snapshot!(check_owned(|world| { world.want_topic("orders", 20_000, 3, &[("retention.ms", "86400000"), ("min.insync.replicas", "2")]); }),
+        @"blocked change partitions-differ irreversible topic/orders/update partitions:6→20000");
+}
+
+#[test]
 fn another_replication_factor_is_blocked() {
     assert_snapshot!(check_owned(|world| { world.want_topic("orders", 6, 2, &[("retention.ms", "86400000"), ("min.insync.replicas", "2")]); }),
         @"blocked change replication-factor-differs low topic/orders/update replicationFactor:3→2");
