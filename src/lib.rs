@@ -7,6 +7,8 @@
 // The pure core.
 pub mod domain;
 
+pub mod manifest;
+
 pub mod plan;
 
 pub mod policy;

@@ -146,6 +146,14 @@ impl ClusterChoice {
         }
     }
 
+    /// Keeps the agent's settings when they were given.
+    pub(super) fn into_settings(self) -> Option<Box<AgentSettings>> {
+        match self {
+            Self::Settings(settings) => Some(settings),
+            Self::Kafka { .. } | Self::Observed(_) | Self::Sandbox(_) => None,
+        }
+    }
+
     /// Returns the environment: the given one, or that of the settings. Both must agree.
     pub(super) fn environment(&self, given: Option<&str>) -> Result<String, CommandError> {
         match (given, self.settings()) {

@@ -6,6 +6,8 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::error::{self, CommandError};
 use crate::apply::Progress;
+use crate::domain::diagnostic::Diagnostic;
+use crate::report::{self, Style};
 
 /// When to use colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -64,6 +66,18 @@ impl Console {
     pub fn note(&self, text: &str) {
         if !self.quiet {
             self.say(&format!("{text}\n"));
+        }
+    }
+
+    /// Writes to standard error what somebody must see who is about to be asked, quiet or not.
+    pub(super) fn show(&self, text: &str) {
+        self.say(text);
+    }
+
+    /// Writes warnings about files to standard error, unless they asked for quiet.
+    pub(super) fn warnings(&self, warnings: &[Diagnostic]) {
+        if !warnings.is_empty() {
+            self.note(&report::diagnostics_text(warnings, Style::Colour));
         }
     }
 

@@ -1,9 +1,16 @@
 //! `driftless drift`: what the cluster changed since the last apply.
 
 use super::arguments::{ClusterArgs, OutputFormat, RepositoryArgs, RuleArgs, SecretArgs, StateArgs};
+use super::cluster::Writes;
 use super::console::Console;
+use super::desired;
 use super::error::CommandError;
 use super::exit::Exit;
+use super::passwords::{self, Need};
+use super::plan::source;
+use super::session::{Session, SessionArgs};
+use crate::reconcile::Push;
+use crate::report::{self, DriftReport, Style};
 
 /// Show what was changed on the cluster behind git's back since the last apply
 ///
@@ -37,9 +44,44 @@ pub(super) struct DriftArgs {
     pub(super) push: bool,
 }
 
-pub(super) async fn run(arguments: &DriftArgs, _console: &Console) -> Result<Exit, CommandError> {
-    let choice = arguments.cluster.choose()?;
-    let _environment = choice.environment(arguments.environment.as_deref())?;
-    let _rules = arguments.rules.directory(choice.settings())?;
-    Err(super::not_wired())
+pub(super) async fn run(arguments: &DriftArgs, console: &Console) -> Result<Exit, CommandError> {
+    let repository = arguments.repository.open()?;
+    let session = Session::open(&arguments.session(), &repository, Writes::Never)?;
+    if arguments.commit && !session.has_branch() {
+        return Err(CommandError::usage("there is no git repository to commit the report to")
+            .hint("Run this inside a clone of the config repository, or leave out `--commit`."));
+    }
+    let snapshot = repository.snapshot()?;
+    let loaded = desired::load(&snapshot, &session.environment)?;
+    let options = arguments.secrets.options(session.settings.as_deref());
+    let secrets = passwords::of_desired(&options, &snapshot, &loaded.desired, Need::Optional);
+    let pass = session.pass(&secrets, &loaded.packs);
+    let planned = pass.plan(&loaded.desired, &source(&snapshot)).await?;
+    let drift = DriftReport::new(&planned.plan);
+    console.warnings(&loaded.warnings);
+    console.data(&match arguments.output {
+        OutputFormat::Text => report::drift_text(&drift, Style::Colour),
+        OutputFormat::Json => report::drift_json(&drift),
+        OutputFormat::Markdown => report::drift_markdown(&drift),
+    })?;
+    if arguments.commit {
+        let push = if arguments.push { Push::Yes } else { Push::No };
+        match pass.record_drift(&planned, &loaded.desired, push)? {
+            Some(commit) => console.note(&format!("Committed the report as {commit}.")),
+            None => console.note("The report is as it was; nothing to commit."),
+        }
+    }
+    Ok(if arguments.detailed_exitcode && drift.differences() > 0 { Exit::Differences } else { Exit::Done })
+}
+
+impl DriftArgs {
+    fn session(&self) -> SessionArgs<'_> {
+        SessionArgs {
+            cluster: &self.cluster,
+            environment: self.environment.as_deref(),
+            rules: &self.rules,
+            prune: None,
+            state: &self.state,
+        }
+    }
 }

@@ -5,6 +5,8 @@ use super::error::CommandError;
 use super::exit::Exit;
 use crate::config;
 use crate::domain::code_doc::CodeDoc;
+use crate::manifest;
+use crate::plan;
 use crate::policy;
 
 /// Say what a code means and what to do about it
@@ -16,7 +18,12 @@ pub(super) struct ExplainArgs {
 }
 
 /// Every table of codes.
-const TABLES: &[&[CodeDoc]] = &[config::CODES, policy::CODES];
+const TABLES: &[&[CodeDoc]] = &[manifest::CODES, policy::CODES, plan::CODES, config::CODES];
+
+/// Returns the explanation of every code.
+pub(super) fn all_codes() -> Vec<CodeDoc> {
+    TABLES.iter().flat_map(|table| table.iter().copied()).collect()
+}
 
 pub(super) fn run(arguments: &ExplainArgs, console: &Console) -> Result<Exit, CommandError> {
     console.data(&explain(&arguments.code, TABLES)?)?;

@@ -9,6 +9,7 @@ mod clock;
 mod cluster;
 mod completions;
 mod console;
+mod desired;
 mod drift;
 mod error;
 mod exit;
@@ -20,6 +21,7 @@ mod plan;
 mod policy;
 mod repository;
 mod saved_plan;
+mod session;
 mod show;
 mod surroundings;
 mod validate;
@@ -154,10 +156,6 @@ fn block_on(command: impl Future<Output = Result<Exit, CommandError>>) -> Result
     // Connections and signal handlers may still wait; nothing of theirs is worth waiting for.
     runtime.shutdown_background();
     outcome
-}
-
-fn not_wired() -> CommandError {
-    CommandError::failed("this command is not wired yet")
 }
 
 #[cfg(test)]

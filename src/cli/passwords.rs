@@ -4,6 +4,8 @@ use super::surroundings::surroundings;
 use crate::config::secrets::{SecretOptions, SecretStore};
 use crate::domain::desired::DesiredState;
 use crate::domain::snapshot::Snapshot;
+use crate::domain::user::SecretReference;
+use crate::plan::types::{FieldValue, Plan};
 use crate::reconcile::Secrets;
 
 /// Whether a command can do without passwords.
@@ -15,10 +17,24 @@ pub(super) enum Need {
     Required,
 }
 
-/// Looks for every password that a declared user refers to.
-pub(super) fn gather(options: &SecretOptions, snapshot: &Snapshot, desired: &DesiredState, need: Need) -> Secrets {
+/// Looks for the passwords of all declared users.
+pub(super) fn of_desired(options: &SecretOptions, snapshot: &Snapshot, desired: &DesiredState, need: Need) -> Secrets {
+    gather(options, snapshot, desired.users.values().map(|declared| &declared.value.password).collect(), need)
+}
+
+/// Looks for the passwords that a saved plan writes.
+pub(super) fn of_plan(options: &SecretOptions, snapshot: &Snapshot, plan: &Plan) -> Secrets {
+    let fields = plan.actions.iter().flat_map(|action| &action.fields);
+    let reference = |value: &'_ FieldValue| match value {
+        FieldValue::Secret(reference) => reference.clone(),
+        FieldValue::Text(_) => None,
+    };
+    let references: Vec<SecretReference> = fields.filter_map(|field| reference(field.desired.as_ref()?)).collect();
+    gather(options, snapshot, references.iter().collect(), Need::Required)
+}
+
+fn gather(options: &SecretOptions, snapshot: &Snapshot, references: Vec<&SecretReference>, need: Need) -> Secrets {
     let store = SecretStore::new(options, snapshot, surroundings());
-    let references: Vec<_> = desired.users.values().map(|declared| &declared.value.password).collect();
     let (passwords, problems) = store.resolve_all(references.iter().copied());
     let found_any = references.iter().any(|reference| passwords.get(reference).is_some());
     let asked = match need {

@@ -3,9 +3,16 @@
 use std::path::PathBuf;
 
 use super::arguments::{ClusterArgs, OutputFormat, PruneArgs, RepositoryArgs, RuleArgs, SecretArgs, StateArgs};
+use super::cluster::Writes;
 use super::console::Console;
 use super::error::CommandError;
 use super::exit::Exit;
+use super::passwords::{self, Need};
+use super::session::{Session, SessionArgs};
+use super::{desired, saved_plan};
+use crate::domain::snapshot::Snapshot;
+use crate::plan::types::{Finding, Plan, PlanSource};
+use crate::report::{self, Detail, Style};
 
 /// Show what differs between git and the cluster, and what an apply would do
 ///
@@ -39,9 +46,55 @@ pub(super) struct PlanArgs {
     pub(super) detailed_exitcode: bool,
 }
 
-pub(super) async fn run(arguments: &PlanArgs, _console: &Console) -> Result<Exit, CommandError> {
-    let choice = arguments.cluster.choose()?;
-    let _environment = choice.environment(arguments.environment.as_deref())?;
-    let _rules = arguments.rules.directory(choice.settings())?;
-    Err(super::not_wired())
+pub(super) async fn run(arguments: &PlanArgs, console: &Console) -> Result<Exit, CommandError> {
+    let repository = arguments.repository.open()?;
+    let session = Session::open(&arguments.session(), &repository, Writes::Never)?;
+    let snapshot = repository.snapshot()?;
+    let loaded = desired::load(&snapshot, &session.environment)?;
+    let options = arguments.secrets.options(session.settings.as_deref());
+    let secrets = passwords::of_desired(&options, &snapshot, &loaded.desired, Need::Optional);
+    let planned = session.pass(&secrets, &loaded.packs).plan(&loaded.desired, &source(&snapshot)).await?;
+    if let Some(path) = &arguments.out {
+        saved_plan::write(&planned.plan, path)?;
+    }
+    console.warnings(&loaded.warnings);
+    console.data(&render(&planned.plan, arguments.output, Detail::Short))?;
+    Ok(exit(&planned.plan, arguments.detailed_exitcode))
+}
+
+impl PlanArgs {
+    fn session(&self) -> SessionArgs<'_> {
+        SessionArgs {
+            cluster: &self.cluster,
+            environment: self.environment.as_deref(),
+            rules: &self.rules,
+            prune: Some(&self.prune),
+            state: &self.state,
+        }
+    }
+}
+
+/// Says where a snapshot comes from. What was last applied is added by the pass.
+pub(super) fn source(snapshot: &Snapshot) -> PlanSource {
+    PlanSource { revision: snapshot.revision.clone(), dirty: snapshot.dirty, base: None }
+}
+
+/// Writes a plan in the form that was asked for.
+pub(super) fn render(plan: &Plan, format: OutputFormat, detail: Detail) -> String {
+    match format {
+        OutputFormat::Text => report::plan_text(plan, Style::Colour, detail),
+        OutputFormat::Json => report::plan_json(plan),
+        OutputFormat::Markdown => report::plan_markdown(plan),
+    }
+}
+
+/// Says how a command ends that only shows a plan.
+pub(super) fn exit(plan: &Plan, detailed: bool) -> Exit {
+    if plan.findings.iter().any(Finding::denies) {
+        Exit::Refused
+    } else if detailed && !plan.actions.is_empty() {
+        Exit::Differences
+    } else {
+        Exit::Done
+    }
 }

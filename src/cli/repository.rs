@@ -16,6 +16,7 @@ use crate::ports::Source;
 pub(super) struct Repository {
     path: PathBuf,
     revision: Option<String>,
+    is_known: bool,
 }
 
 impl RepositoryArgs {
@@ -32,11 +33,25 @@ impl Repository {
             return Err(CommandError::usage(format!("there is no directory `{}`", path.display()))
                 .hint("Name the directory that holds `driftless.yaml`."));
         }
-        Ok(Self { path: path.to_owned(), revision })
+        Ok(Self { path: path.to_owned(), revision, is_known: true })
+    }
+
+    /// Finds the repository of a saved plan: the current directory, or the nearest above the plan's file, that holds
+    /// `driftless.yaml`. Without one nothing is read or written in git: the current directory may be anybody's repository.
+    pub(super) fn of_saved_plan(plan: &Path) -> Self {
+        let absolute = std::path::absolute(plan).unwrap_or_else(|_| plan.to_owned());
+        let candidates = std::iter::once(Path::new(".")).chain(absolute.ancestors().skip(1));
+        match candidates.into_iter().find(|directory| directory.join("driftless.yaml").is_file()) {
+            Some(directory) => Self { path: directory.to_owned(), revision: None, is_known: true },
+            None => Self { path: PathBuf::from("."), revision: None, is_known: false },
+        }
     }
 
     /// Reads the files: of the work tree, or of the revision.
     pub(super) fn snapshot(&self) -> Result<Snapshot, CommandError> {
+        if !self.is_known {
+            return Ok(Snapshot::default());
+        }
         let snapshot = match &self.revision {
             Some(revision) => RevisionSource::new(&self.path, revision).snapshot(),
             None => WorkTreeSource::new(&self.path).snapshot(),
@@ -65,7 +80,7 @@ impl Repository {
 
     /// Returns where driftless keeps what belongs to this clone but not into git; `None` outside git.
     pub(super) fn state_directory(&self) -> Option<PathBuf> {
-        git::state_directory(&self.path)
+        if self.is_known { git::state_directory(&self.path) } else { None }
     }
 }
 

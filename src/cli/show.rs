@@ -6,7 +6,9 @@ use super::arguments::OutputFormat;
 use super::console::Console;
 use super::error::CommandError;
 use super::exit::Exit;
+use super::plan::render;
 use super::saved_plan;
+use crate::report::Detail;
 
 /// Show a saved plan again, in any form
 #[derive(Debug, clap::Args)]
@@ -19,7 +21,8 @@ pub(super) struct ShowArgs {
     pub(super) output: OutputFormat,
 }
 
-pub(super) fn run(arguments: &ShowArgs, _console: &Console) -> Result<Exit, CommandError> {
-    let _plan = saved_plan::read(&arguments.plan)?;
-    Err(super::not_wired())
+pub(super) fn run(arguments: &ShowArgs, console: &Console) -> Result<Exit, CommandError> {
+    let plan = saved_plan::read(&arguments.plan)?;
+    console.data(&render(&plan, arguments.output, Detail::Full))?;
+    Ok(Exit::Done)
 }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use promql_parser::label::{METRIC_NAME, MatchOp};
-use promql_parser::parser::{Expr, VectorSelector};
+use promql_parser::parser::{Expr, VectorMatchCardinality, VectorSelector};
 
 use super::rule::{Rule, RuleGroup, RuleKind};
 
@@ -34,7 +34,7 @@ pub fn same_group(first: &RuleGroup, second: &RuleGroup) -> GroupComparison {
     if first.query_offset_ms != second.query_offset_ms {
         what.push("queryOffset".to_owned());
     }
-    compare_rest(first, second, what)
+    compare_rest(first, second, &meanings(first, canonical_expression), &meanings(second, canonical_expression), what)
 }
 
 /// Compares a group that was read from a file with one that was read from Prometheus' API.
@@ -51,7 +51,15 @@ pub fn same_group_as_loaded(
     if wanted.is_some() && loaded.interval_ms.is_some() && wanted != loaded.interval_ms {
         what.push("interval".to_owned());
     }
-    compare_rest(written, loaded, what)
+    let found = meanings(loaded, canonical_expression);
+    let exact = compare_rest(written, loaded, &meanings(written, canonical_expression), &found, what.clone());
+    if exact == GroupComparison::Same {
+        return exact;
+    }
+    match compare_rest(written, loaded, &meanings(written, expression_as_old_prometheus_prints), &found, what) {
+        GroupComparison::Same => GroupComparison::Same,
+        GroupComparison::Reordered | GroupComparison::Different { .. } => exact,
+    }
 }
 
 /// An interval of zero is none, in Prometheus too.
@@ -59,11 +67,16 @@ fn interval(group: &RuleGroup) -> Option<u64> {
     group.interval_ms.filter(|interval| *interval != 0)
 }
 
-fn compare_rest(first: &RuleGroup, second: &RuleGroup, mut what: Vec<String>) -> GroupComparison {
-    if first.limit != second.limit {
+fn compare_rest(
+    first_group: &RuleGroup,
+    second_group: &RuleGroup,
+    first: &[Meaning],
+    second: &[Meaning],
+    mut what: Vec<String>,
+) -> GroupComparison {
+    if first_group.limit != second_group.limit {
         what.push("limit".to_owned());
     }
-    let (first, second) = (meanings(first), meanings(second));
     if first == second {
         return if what.is_empty() { GroupComparison::Same } else { GroupComparison::Different { what } };
     }
@@ -72,13 +85,13 @@ fn compare_rest(first: &RuleGroup, second: &RuleGroup, mut what: Vec<String>) ->
         meanings.sort();
         meanings
     };
-    if sorted(&first) == sorted(&second) {
+    if sorted(first) == sorted(second) {
         if what.is_empty() {
             return GroupComparison::Reordered;
         }
         what.push("order of rules".to_owned());
     } else {
-        what.extend(differences(first, second));
+        what.extend(differences(first, second.to_vec()));
     }
     GroupComparison::Different { what }
 }
@@ -100,7 +113,7 @@ struct AlertMeaning {
     annotations: BTreeMap<String, String>,
 }
 
-fn meanings(group: &RuleGroup) -> Vec<Meaning> {
+fn meanings(group: &RuleGroup, expression: fn(&str) -> String) -> Vec<Meaning> {
     let meaning = |rule: &Rule| Meaning {
         name: rule.name().to_owned(),
         alert: match &rule.kind {
@@ -111,7 +124,7 @@ fn meanings(group: &RuleGroup) -> Vec<Meaning> {
             }),
             RuleKind::Recording { record: _ } => None,
         },
-        expr: canonical_expression(&rule.expr),
+        expr: expression(&rule.expr),
         labels: merged_labels(group, rule),
     };
     group.rules.iter().map(meaning).collect()
@@ -125,14 +138,14 @@ pub fn merged_labels(group: &RuleGroup, rule: &Rule) -> BTreeMap<String, String>
 }
 
 /// Says in words how two lists of rules differ. Rules are paired by kind and name, the first with the first.
-fn differences(first: Vec<Meaning>, mut second: Vec<Meaning>) -> Vec<String> {
+fn differences(first: &[Meaning], mut second: Vec<Meaning>) -> Vec<String> {
     let mut what = Vec::new();
     for rule in first {
         let same = |other: &Meaning| other.name == rule.name && other.alert.is_some() == rule.alert.is_some();
         // A rule that is there unchanged is its own pair, wherever it stands.
-        let pair = second.iter().position(|other| *other == rule).or_else(|| second.iter().position(same));
+        let pair = second.iter().position(|other| other == rule).or_else(|| second.iter().position(same));
         match pair {
-            Some(index) => what.extend(differences_of_rule(&rule, &second.remove(index))),
+            Some(index) => what.extend(differences_of_rule(rule, &second.remove(index))),
             None => what.push(format!("rule `{}` only in the first", rule.name)),
         }
     }
@@ -174,14 +187,19 @@ pub fn check_expression(expression: &str) -> Result<(), String> {
 /// One spelling for all expressions that Prometheus parses to the same, whatever their layout, comments, durations and
 /// order of matchers. What does not parse keeps its text, with single spaces.
 pub fn canonical_expression(expression: &str) -> String {
-    // Prometheus before 3.x prints an empty `ignoring ()` before `group_left` as nothing, which it cannot read itself.
-    let parsed = parse(expression).or_else(|error| {
-        let named = name_empty_ignoring(expression);
-        if named == expression { Err(error) } else { parse(&named) }
-    });
-    match parsed {
+    spell(expression, false)
+}
+
+/// Prometheus up to 2.x prints an operator with an empty `ignoring ()` without it and without the `group_left` after it,
+/// although that is something else. So from there nothing better can be expected.
+fn expression_as_old_prometheus_prints(expression: &str) -> String {
+    spell(expression, true)
+}
+
+fn spell(expression: &str, without_empty_ignoring: bool) -> String {
+    match parse(expression) {
         Ok(mut parsed) => {
-            name_selectors(&mut parsed);
+            normalise(&mut parsed, without_empty_ignoring);
             name_empty_ignoring(&parsed.to_string())
         }
         Err(_) => expression.split_whitespace().collect::<Vec<_>>().join(" "),
@@ -204,24 +222,32 @@ fn count_operators(expression: &str) -> usize {
 }
 
 /// Makes `{__name__="up"}` and `{"up"}` to `up`, as the name outside and inside the braces means the same.
-fn name_selectors(expression: &mut Expr) {
+fn normalise(expression: &mut Expr, without_empty_ignoring: bool) {
+    let normalise = |expression: &mut Expr| normalise(expression, without_empty_ignoring);
     match expression {
         Expr::Aggregate(aggregate) => {
-            name_selectors(&mut aggregate.expr);
+            normalise(&mut aggregate.expr);
             if let Some(parameter) = &mut aggregate.param {
-                name_selectors(parameter);
+                normalise(parameter);
             }
         }
-        Expr::Unary(unary) => name_selectors(&mut unary.expr),
+        Expr::Unary(unary) => normalise(&mut unary.expr),
         Expr::Binary(binary) => {
-            name_selectors(&mut binary.lhs);
-            name_selectors(&mut binary.rhs);
+            normalise(&mut binary.lhs);
+            normalise(&mut binary.rhs);
+            if without_empty_ignoring
+                && let Some(modifier) = &mut binary.modifier
+                && modifier.card.labels().is_some()
+                && modifier.matching.as_ref().is_none_or(|on| !on.is_include() && on.labels().is_empty())
+            {
+                modifier.card = VectorMatchCardinality::OneToOne;
+            }
         }
-        Expr::Paren(paren) => name_selectors(&mut paren.expr),
-        Expr::Subquery(subquery) => name_selectors(&mut subquery.expr),
+        Expr::Paren(paren) => normalise(&mut paren.expr),
+        Expr::Subquery(subquery) => normalise(&mut subquery.expr),
         Expr::VectorSelector(selector) => name_selector(selector),
         Expr::MatrixSelector(matrix) => name_selector(&mut matrix.vs),
-        Expr::Call(call) => call.args.args.iter_mut().for_each(|argument| name_selectors(argument)),
+        Expr::Call(call) => call.args.args.iter_mut().for_each(|argument| normalise(argument)),
         Expr::NumberLiteral(_) | Expr::StringLiteral(_) | Expr::Extension(_) => {}
     }
 }
@@ -372,9 +398,6 @@ mod tests {
             ("{\"utf8.name\"}", "{__name__=\"utf8.name\"}"),
             ("{\"utf8.name\", a=\"1\"}", "{a=\"1\", __name__=\"utf8.name\"}"),
             ("a - ignoring() group_left c", "a - ignoring () group_left () c"),
-            // As Prometheus 2.x prints it.
-            ("a - ignoring() group_left sum(c) by (x)", "a - group_left () sum by (x) (c)"),
-            ("a == bool ignoring() group_right(x) c", "a == bool group_right (x) c"),
             ("sum(x) > 5m", "sum(x) > 300"),
             ("x offset 60s", "x offset 1m"),
             ("not  a   (query", "not a (query"),
@@ -503,6 +526,20 @@ mod tests {
         assert_eq!(same_group_as_loaded(&written, &loaded, Some(15_000)), different);
         written.interval_ms = Some(30_000);
         assert_eq!(same_group_as_loaded(&written, &loaded, None), different);
+    }
+
+    #[test]
+    fn what_old_prometheus_cannot_print_is_not_a_difference_to_what_it_loaded() {
+        let loaded = |expr: &str| RuleGroup { interval_ms: Some(60_000), ..group(vec![alert("A", expr)]) };
+        let written = group(vec![alert("A", "a - ignoring() group_left(x) (b * 2)")]);
+        for printed in ["a - (b * 2)", "a - ignoring () group_left (x) (b * 2)"] {
+            assert_eq!(same_group_as_loaded(&written, &loaded(printed), None), GroupComparison::Same, "{printed}");
+        }
+        let what = vec!["rule `A`: expr".to_owned()];
+        let different = GroupComparison::Different { what };
+        assert_eq!(same_group_as_loaded(&written, &loaded("a - (b * 3)"), None), different);
+        let on = group(vec![alert("A", "a - on() group_left(x) b")]);
+        assert_eq!(same_group_as_loaded(&on, &loaded("a - b"), None), different);
     }
 
     #[test]

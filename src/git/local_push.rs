@@ -64,13 +64,18 @@ pub(super) fn push(repository: &Repository, path: &Path, branch: &str, commit: O
         return Ok(Pushed::Rejected("not a fast-forward".to_owned()));
     }
     send_objects(repository, &remote, commit, current).map_err(failed)?;
-    let expected = current.unwrap_or(Oid::ZERO_SHA1);
-    match remote.reference_matching(branch, commit, true, expected, "push") {
+    move_branch(&remote, branch, current, commit).map_err(failed)
+}
+
+/// Moves the branch when it still is at `from`; `None` means that there is none yet.
+fn move_branch(remote: &Repository, branch: &str, from: Option<Oid>, to: Oid) -> Result<Pushed, git2::Error> {
+    match remote.reference_matching(branch, to, true, from.unwrap_or(Oid::ZERO_SHA1), "push") {
         Ok(_) => Ok(Pushed::Done),
-        Err(error) if matches!(error.code(), ErrorCode::Modified | ErrorCode::Locked) => {
+        // A branch that was removed meanwhile is "not found".
+        Err(error) if matches!(error.code(), ErrorCode::Modified | ErrorCode::Locked | ErrorCode::NotFound) => {
             Ok(Pushed::Rejected("the branch moved meanwhile".to_owned()))
         }
-        Err(error) => Err(failed(error)),
+        Err(error) => Err(error),
     }
 }
 
@@ -132,6 +137,29 @@ fn push_with_git(repository: &Repository, path: &Path, branch: &str, commit: Oid
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_branch_that_moved_since_it_was_read_is_not_overwritten() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let remote = Repository::init_bare(directory.path()).expect("a repository");
+        let author = git2::Signature::new("a", "b", &git2::Time::new(0, 0)).expect("an author");
+        let tree = remote.treebuilder(None).and_then(|tree| tree.write()).expect("a tree");
+        let tree = remote.find_tree(tree).expect("a tree");
+        let commit = |message| remote.commit(None, &author, &author, message, &tree, &[]).expect("a commit");
+        let (first, second, third) = (commit("first"), commit("second"), commit("third"));
+        let branch = "refs/heads/driftless/prod";
+        let push = |from, to| move_branch(&remote, branch, from, to).expect("an answer");
+        let at = || remote.refname_to_id(branch).ok();
+
+        assert!(matches!(push(Some(first), second), Pushed::Rejected(_)));
+        assert_eq!(at(), None);
+        assert_eq!(push(None, first), Pushed::Done);
+        assert!(matches!(push(None, second), Pushed::Rejected(_)));
+        assert!(matches!(push(Some(second), third), Pushed::Rejected(_)));
+        assert_eq!(at(), Some(first));
+        assert_eq!(push(Some(first), second), Pushed::Done);
+        assert_eq!(at(), Some(second));
+    }
 
     #[test]
     fn urls_that_mean_a_path_are_told_from_those_that_mean_a_server() {

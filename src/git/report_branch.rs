@@ -365,7 +365,7 @@ impl ReportBranch for GitReportBranch {
                 None => false,
             };
             // Locks are held for moments; anything else that is refused although nothing moved is refused for good.
-            if !moved && !words.contains("lock") && !words.contains("moved meanwhile") {
+            if !moved && !words.contains(" lock") && !words.contains("moved meanwhile") {
                 let message = format!("the remote `{}` refused the branch `{}`: {words}", remote.shown(), self.branch);
                 return Err(source_error(message, "Check that driftless may write this branch there."));
             }
@@ -395,7 +395,7 @@ fn retry_while_locked(mut action: impl FnMut() -> Result<(), SourceError>) -> Re
         pause(attempt);
         match action() {
             // Another process of this clone updates the same tracking reference.
-            Err(error) if error.message.contains("lock") => {}
+            Err(error) if error.message.contains(" lock") => {}
             done_or_failed => return done_or_failed,
         }
     }

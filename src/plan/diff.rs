@@ -244,7 +244,11 @@ pub(super) fn new_action(
     fields: Vec<FieldChange>,
 ) -> Action {
     let stem = id.to_string();
-    let first_field = fields.first().map_or("", |field| field.path.as_str());
+    // What changed is the place to look at; what is new is looked at as a whole.
+    let first_field = match action {
+        ActionKind::Update => fields.first().map_or("", |field| field.path.as_str()),
+        ActionKind::Create | ActionKind::Delete => "",
+    };
     let location = input.desired.field_location(id, first_field).cloned();
     let (kind, name) = stem.split_once('/').unwrap_or((stem.as_str(), ""));
     debug_assert_eq!(kind, id.kind().as_str());

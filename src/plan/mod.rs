@@ -7,6 +7,7 @@
 pub mod apply_report;
 pub mod assess;
 pub mod budget;
+mod codes;
 pub mod diff;
 pub mod fields;
 pub mod operations;
@@ -14,6 +15,8 @@ pub mod ownership;
 pub mod record;
 pub mod seal;
 pub mod types;
+
+pub use codes::CODES;
 
 #[cfg(test)]
 mod properties;

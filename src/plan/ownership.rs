@@ -1,5 +1,6 @@
 //! What stands on the cluster or in the inventory and not in git: ours to remove, or nobody's to touch.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use crate::domain::broker_config::BrokerConfigScope;
@@ -15,7 +16,7 @@ use super::types::{Action, ActionKind, FieldChange, FieldValue, Finding, Origin,
 
 /// Returns the inventory when it was made for this cluster. Otherwise nothing here is ours, and the plan is refused
 /// until somebody names the cluster.
-pub(super) fn inventory_of_this_cluster(input: PlanInput<'_>, draft: &mut Draft) -> Inventory {
+pub(super) fn inventory_of_this_cluster<'a>(input: PlanInput<'a>, draft: &mut Draft) -> Cow<'a, Inventory> {
     let here = &input.observed.cluster.id;
     if let Some(accepted) = &input.options.accepted_cluster
         && accepted != here
@@ -42,9 +43,9 @@ pub(super) fn inventory_of_this_cluster(input: PlanInput<'_>, draft: &mut Draft)
                     &format!("Check which cluster the settings point at. If the cluster was replaced, add `--cluster-id {here}`."),
                 ));
             }
-            Inventory::default()
+            Cow::Owned(Inventory::default())
         }
-        Some(_) | None => input.inventory.clone(),
+        Some(_) | None => Cow::Borrowed(input.inventory),
     }
 }
 

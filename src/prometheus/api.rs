@@ -70,9 +70,9 @@ impl Api {
         if !matches!(url.scheme(), "http" | "https") {
             return Err(invalid("is neither http nor https"));
         }
-        let Some(prefix) = url.path().trim_end_matches('/').strip_suffix(RELOAD_PATH) else {
-            return Err(invalid("does not end with `/-/reload`"));
-        };
+        // The address of Prometheus itself will do too.
+        let path = url.path().trim_end_matches('/');
+        let prefix = path.strip_suffix(RELOAD_PATH).unwrap_or(path);
         let mut base = url.clone();
         base.set_path(&format!("{prefix}/"));
         base.set_query(None);

@@ -14,9 +14,9 @@ use crate::ports::{JournalContents, JournalEntry, JournalPhase, ReportBranch};
 use super::PassError;
 
 /// The file with what we own.
-pub const INVENTORY_FILE: &str = "inventory.json";
+pub(super) const INVENTORY_FILE: &str = "inventory.json";
 /// The file with conditions and revisions.
-pub const STATUS_FILE: &str = "status.json";
+pub(super) const STATUS_FILE: &str = "status.json";
 
 /// The past of an environment.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -51,7 +51,7 @@ impl History {
 }
 
 /// Writes the inventory, one resource a line, so that git stores the difference of a change in few bytes.
-pub fn render_inventory(inventory: &Inventory, environment: &str) -> Vec<u8> {
+pub(super) fn render_inventory(inventory: &Inventory, environment: &str) -> Vec<u8> {
     let mut lines = vec![
         "{".to_owned(),
         "\"apiVersion\": \"driftless.dev/v1\",".to_owned(),

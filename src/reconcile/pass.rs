@@ -86,14 +86,11 @@ impl<'a> Pass<'a> {
             plan: Some(&plan),
             observed: Some(&observed),
             packs: self.packs,
-            today: self.today(),
+            today: self.clock.today(),
         });
         plan.findings.extend(judged);
+        plan.findings.sort_by_key(|finding| (finding.waived.is_some(), finding.severity));
         Ok(Planned { plan, observed, inventory, local })
-    }
-
-    pub(super) fn today(&self) -> jiff::civil::Date {
-        self.clock.now().to_zoned(jiff::tz::TimeZone::UTC).date()
     }
 
     pub(super) fn open_local(
@@ -124,7 +121,7 @@ impl<'a> Pass<'a> {
             options: &PlanOptions {
                 prune: self.options.prune,
                 max_deletions: self.options.max_deletions,
-                today: self.today(),
+                today: self.clock.today(),
                 accepted_cluster: self.options.accepted_cluster.clone(),
             },
         })

@@ -360,7 +360,7 @@ fn repair_markdown(report: &DriftReport) -> String {
     }
     let environment = yaml(&report.environment);
     let mut out = format!(
-        "\n## How to repair\n\nLook at what would be done, then make the cluster what git says:\n\n{}",
+        "\n## How to repair\n\nLook at what would be done, then make the cluster what git says. An apply does everything that the plan shows, what git changed since the last one too:\n\n{}",
         markdown_block("sh", &format!("driftless plan -e {environment}\ndriftless apply -e {environment}"))
     );
     let with = |status: Status| report.drift.iter().filter(move |drift| drift.status == status);

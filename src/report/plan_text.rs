@@ -233,6 +233,8 @@ fn next_steps(plan: &Plan, style: Style, detail: Detail) -> String {
             "Nothing to do as far as could be read.\n"
         } else if !plan.paused.is_empty() || !plan.unpruned.is_empty() {
             "Nothing to do; what is listed above stays different.\n"
+        } else if !plan.not_compared.is_empty() {
+            "In sync but for the passwords, which were not compared.\n"
         } else {
             "In sync: nothing to do.\n"
         });

@@ -206,7 +206,7 @@ pub(super) fn plan() -> Plan {
         paused: vec![resource("topic/slow")],
         unpruned: vec![],
         unmanaged: (0..12).map(|index| resource(&format!("topic/legacy-{index:02}"))).collect(),
-        not_compared: Vec::new(),
+        not_compared: vec![resource("user/bob")],
         unknown: vec![Unknown { resource: "acl".into(), reason: format!("CLUSTER_AUTHORIZATION_FAILED: {HOSTILE}") }],
         findings: vec![
             finding("replication-below-minimum", Severity::Deny),

@@ -11,9 +11,6 @@ use crate::domain::quota::{QuotaEntity, QuotaKey, QuotaName, QuotaValues};
 use crate::domain::user::{SCRAM_ITERATIONS, ScramMechanism};
 use crate::ports::ResourceError;
 
-/// `metadata.version` 4.4-IV1, from which on the host of an ACL may be a range of addresses.
-const CIDR_HOSTS: i16 = 32;
-
 /// Returns a part of the state; what was not recorded cannot be changed either.
 fn part<T>(part: &Knowledge<T>) -> Result<&T, ResourceError> {
     match part {
@@ -55,18 +52,13 @@ pub(crate) fn delete_scram(
 pub(crate) fn create_acl(state: &ObservedState, acl: &AclBinding) -> Result<Write, ResourceError> {
     part(&state.acls)?;
     if acl.resource_name.is_empty() {
-        return Err(refused("INVALID_REQUEST", "Resource name should not be empty"));
+        return Err(refused("INVALID_REQUEST", "Invalid empty resource name"));
     }
     if acl.resource_type == AclResourceType::Cluster && acl.resource_name != CLUSTER_RESOURCE_NAME {
-        let message = format!(
-            "The only valid name for the CLUSTER resource is {CLUSTER_RESOURCE_NAME}. Provided name: {}",
-            acl.resource_name
-        );
+        let message = format!("The only valid name for the CLUSTER resource is {CLUSTER_RESOURCE_NAME}");
         return Err(refused("INVALID_REQUEST", message));
     }
-    if acl.host.contains('/') && state.cluster.metadata_version.is_none_or(|version| version < CIDR_HOSTS) {
-        return Err(refused("UNSUPPORTED_VERSION", "CIDR host patterns need a later metadata.version."));
-    }
+    // Hosts are not checked: a name or a range of addresses is kept, and never matches before Kafka 4.4.
     Ok(Write::AclAdded(acl.clone()))
 }
 
@@ -107,12 +99,13 @@ pub(crate) fn alter_quota(
 
 fn check_entity(entity: &QuotaEntity) -> Result<(), ResourceError> {
     let (names, ip) = match entity {
-        QuotaEntity::User(name) | QuotaEntity::ClientId(name) => (vec![name], None),
-        QuotaEntity::UserClientId(user, client) => (vec![user, client], None),
-        QuotaEntity::Ip(name) => (vec![name], Some(name)),
+        QuotaEntity::User(name) => (vec![("user", name)], None),
+        QuotaEntity::ClientId(name) => (vec![("client-id", name)], None),
+        QuotaEntity::UserClientId(user, client) => (vec![("user", user), ("client-id", client)], None),
+        QuotaEntity::Ip(name) => (vec![("ip", name)], Some(name)),
     };
-    if names.into_iter().any(|name| *name == QuotaName::Named(String::new())) {
-        return Err(refused("INVALID_REQUEST", "Empty entity name is not allowed"));
+    if let Some((kind, _)) = names.into_iter().find(|(_, name)| **name == QuotaName::Named(String::new())) {
+        return Err(refused("INVALID_REQUEST", format!("Empty {kind} not supported")));
     }
     match ip {
         // A host name would be looked up by the controller; the directory has no network.
@@ -136,7 +129,7 @@ fn check_quota(key: QuotaKey, value: f64) -> Result<(), ResourceError> {
         QuotaKey::ConnectionCreationRate => f64::from(i32::MAX),
     };
     if value > most {
-        let kind = if key == QuotaKey::ConnectionCreationRate { "an Int" } else { "a Long" };
+        let kind = if key == QuotaKey::ConnectionCreationRate { "an INT" } else { "a LONG" };
         return Err(refused("INVALID_REQUEST", format!("Proposed value for {key} is too large for {kind}.")));
     }
     if (value - value.round()).abs() > WHOLE {

@@ -30,10 +30,11 @@ pub(crate) fn alter(
         return Err(refused("BROKER_NOT_AVAILABLE", format!("broker {id} is not alive")));
     }
     check_keys(set, unset)?;
+    // Only setting is checked: unsetting what cannot be set is a success.
     let is_static = |key: &str| STATIC_BROKER_CONFIGS.binary_search(&key).is_ok();
-    refuse_keys(set, unset, "Cannot update these configs dynamically", is_static)?;
+    refuse_keys(set, "Cannot update these configs dynamically", is_static)?;
     let security = "These security configs can be dynamically updated only per-listener using the listener prefix";
-    refuse_keys(set, unset, security, |key| SECURITY.iter().any(|beginning| key.starts_with(beginning)))?;
+    refuse_keys(set, security, |key| SECURITY.iter().any(|beginning| key.starts_with(beginning)))?;
     let version = configs::version(state);
     for (key, value) in set {
         configs::check_broker(version, key, value, scope == BrokerConfigScope::Default)
@@ -51,12 +52,7 @@ pub(crate) fn alter(
     Ok(Write::BrokerConfig(scope, after))
 }
 
-fn refuse_keys(
-    set: &BTreeMap<String, String>,
-    unset: &BTreeSet<String>,
-    message: &str,
-    bad: impl Fn(&str) -> bool,
-) -> Result<(), ResourceError> {
-    let bad: Vec<&str> = set.keys().chain(unset).map(String::as_str).filter(|key| bad(key)).collect();
+fn refuse_keys(set: &BTreeMap<String, String>, message: &str, bad: impl Fn(&str) -> bool) -> Result<(), ResourceError> {
+    let bad: Vec<&str> = set.keys().map(String::as_str).filter(|key| bad(key)).collect();
     if bad.is_empty() { Ok(()) } else { Err(refused("INVALID_REQUEST", format!("{message}: [{}]", bad.join(", ")))) }
 }

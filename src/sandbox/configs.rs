@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::config_catalog::{
-    BROKER_CONFIGS, ConfigProblem, ConfigType, KafkaVersion, TOPIC_CONFIGS, broker_config, topic_config,
-    validate_broker_value, validate_topic_value,
+    ConfigProblem, ConfigType, KafkaVersion, TOPIC_CONFIGS, broker_config, topic_config, validate_broker_value,
+    validate_topic_value,
 };
 use crate::domain::observed::ObservedState;
 
@@ -85,7 +85,7 @@ pub(crate) fn check_topic<'a>(
             Ok(()) => {}
             Err(problem) => return Err(refusal(key, value, &problem)),
         }
-        let shown = describe_topic(key, value).and_then(|shown| shown.parse().ok());
+        let shown = describe_topic(version, key, value).and_then(|shown| shown.parse().ok());
         if let (true, Some(lag)) = (key.ends_with(".compaction.lag.ms"), shown) {
             lags.insert(key, lag);
         }
@@ -134,8 +134,32 @@ pub(crate) fn check_broker(version: KafkaVersion, key: &str, value: &str, cluste
 }
 
 /// Returns a topic's value as brokers describe it; `None` when they would not show it, because they do not know the key.
-pub(crate) fn describe_topic(key: &str, value: &str) -> Option<String> {
-    Some(described(topic_config(key)?.kind, value))
+pub(crate) fn describe_topic(version: KafkaVersion, key: &str, value: &str) -> Option<String> {
+    let kind = topic_config(key)?.kind;
+    let shown = described(kind, value);
+    match kind {
+        // Since 4.2 a word that is there twice counts once.
+        ConfigType::Set(_) if version >= (4, 2) => {
+            let mut words: Vec<&str> = Vec::new();
+            for word in list(&shown) {
+                if !words.contains(&word) {
+                    words.push(word);
+                }
+            }
+            Some(words.join(","))
+        }
+        ConfigType::Boolean
+        | ConfigType::Short
+        | ConfigType::Int(..)
+        | ConfigType::Long(..)
+        | ConfigType::Double(..)
+        | ConfigType::Text
+        | ConfigType::Choice(_)
+        | ConfigType::List
+        | ConfigType::Set(_)
+        | ConfigType::ThrottledReplicas
+        | ConfigType::Password => Some(shown),
+    }
 }
 
 /// Returns a broker's dynamic value as brokers describe it. Secrets are not shown, and what Kafka does not know neither.
@@ -192,12 +216,13 @@ mod tests {
             ("min.cleanable.dirty.ratio", "1", "1.0"),
             ("min.cleanable.dirty.ratio", "0.0001", "1.0E-4"),
             ("cleanup.policy", "compact , delete", "compact,delete"),
+            ("cleanup.policy", "delete,delete", "delete"),
             ("leader.replication.throttled.replicas", "0:1, 1:2", "0:1,1:2"),
         ] {
-            assert_eq!(describe_topic(key, raw).as_deref(), Some(shown), "{key}");
+            assert_eq!(describe_topic((4, 3), key, raw).as_deref(), Some(shown), "{key}");
             assert_eq!(check_topic((4, 3), [(key, raw)].into_iter()), Ok(()), "{key}={raw}");
         }
-        assert_eq!(describe_topic("vendor.key", "x"), None);
+        assert_eq!(describe_topic((4, 3), "vendor.key", "x"), None);
     }
 
     #[test]

@@ -9,16 +9,18 @@ use crate::domain::observed::{GUARD_CONFIGS, Knowledge, ObservedState};
 /// Turns what is stored into what is described.
 pub(crate) fn described(stored: &ObservedState) -> ObservedState {
     let mut state = stored.clone();
+    let version = configs::version(stored);
     for topic in state.topics.values_mut() {
         for (key, value) in &mut topic.overrides {
             // What brokers described once is not hidden here because this version does not know the key.
-            if let Some(shown) = value.as_deref().and_then(|value| configs::describe_topic(key, value)) {
+            if let Some(shown) = value.as_deref().and_then(|value| configs::describe_topic(version, key, value)) {
                 *value = Some(shown);
             }
         }
     }
-    for knowledge in state.broker_configs.values_mut() {
-        if let Knowledge::Known(values) = knowledge {
+    for (scope, knowledge) in &mut state.broker_configs {
+        // The cluster-wide ones are described as they were written, those of one broker as it parsed them.
+        if let (BrokerConfigScope::Broker(_), Knowledge::Known(values)) = (scope, knowledge) {
             for (key, value) in values {
                 if let Some(shown) = value.as_deref().and_then(|value| configs::describe_broker(key, value)) {
                     *value = Some(shown);

@@ -125,14 +125,15 @@ fn whole_request(state: &ObservedState, batch: &[&Operation]) -> Option<Resource
                 .then(|| refused("POLICY_VIOLATION", "Excessively large number of partitions per request."))
                 .or_else(|| (records > MOST_RECORDS).then(excessive))
         }
-        OperationKind::AddPartitions
-        | OperationKind::AlterTopicConfig
+        OperationKind::AlterTopicConfig
         | OperationKind::CreateAcl
         | OperationKind::AlterQuota
         | OperationKind::AlterBrokerConfig => (records > MOST_RECORDS).then(excessive),
-        OperationKind::UpsertScram | OperationKind::DeleteScram => (records > MOST_RECORDS).then(|| {
-            refused("UNKNOWN_SERVER_ERROR", "The server experienced an unexpected error when processing the request.")
-        }),
+        // A real controller steps down after these; nothing is changed all the same.
+        OperationKind::AddPartitions | OperationKind::UpsertScram | OperationKind::DeleteScram => {
+            let message = "The server experienced an unexpected error when processing the request.";
+            (records > MOST_RECORDS).then(|| refused("UNKNOWN_SERVER_ERROR", message))
+        }
         OperationKind::DeleteAcl | OperationKind::DeleteTopic => None,
     }
 }

@@ -1,4 +1,5 @@
 //! The branch that driftless writes back: committing, pushing, and several writers at once.
+#![allow(clippy::unwrap_used, reason = "helpers of tests panic like tests")]
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;

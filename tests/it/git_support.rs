@@ -1,4 +1,5 @@
 //! Repositories for the tests of the git adapter, made and looked at with the program `git`, not with our code.
+#![allow(clippy::unwrap_used, reason = "helpers of tests panic like tests")]
 
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};

@@ -8,12 +8,14 @@ mod contract;
 mod git_report_branch;
 mod git_source;
 mod git_support;
+mod import_plan;
 mod kafka_contract;
 mod kafka_fake;
 mod kafka_rights;
 mod kafka_security;
 mod kafka_support;
 mod pass;
+mod prometheus_rules;
 
 mod support {
     pub(crate) mod brokers;

@@ -1,0 +1,91 @@
+//! From the text of a repository to the desired state, or to every problem in it.
+//!
+//! One pass: each layer's files become trees with the place of every key and value ([`yaml`], [`node`]), documents are
+//! recognized by group and kind ([`kind`]), merged over the layers ([`merge`]), and read strictly into domain types (one
+//! module per kind). Reading never stops at the first problem; a state exists only when there is no error. No message
+//! repeats a value that may be secret.
+//!
+//! Manifests of Strimzi and Prometheus' operator mean here what they mean there; the rules are in the modules, with
+//! their source. May not touch files, time, environment or network. Tests: beside the modules and in `tests.rs`.
+
+mod acl;
+mod approval;
+mod cluster_config;
+mod codes;
+mod config_values;
+mod duration;
+mod fields;
+mod files;
+mod header;
+mod kind;
+mod merge;
+mod node;
+mod promql;
+mod quota;
+mod repository;
+mod resources;
+mod rules;
+mod secrets;
+mod sink;
+mod topic;
+mod user;
+mod yaml;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use crate::domain::config_catalog::KafkaVersion;
+use crate::domain::desired::DesiredState;
+use crate::domain::diagnostic::Diagnostic;
+use crate::domain::snapshot::Snapshot;
+
+pub use codes::CODES;
+pub use repository::{Environment, REPOSITORY_FILE, RepositoryFile, environments};
+
+use merge::Layers;
+use resources::Collector;
+use sink::Sink;
+
+/// What loading needs to know beside the files.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LoadOptions {
+    /// The version of the target's brokers, for config keys and values. Without it, what any supported version takes
+    /// passes, with a warning where not all of them do.
+    pub kafka_version: Option<KafkaVersion>,
+}
+
+/// Loads one environment. The state is there only when no diagnostic is an error. Diagnostics are sorted by place.
+pub fn load(snapshot: &Snapshot, environment: &str, options: &LoadOptions) -> (Option<DesiredState>, Vec<Diagnostic>) {
+    let mut sink = Sink::default();
+    let Some(file) = repository::read(snapshot, &mut sink) else { return (None, sink.finish()) };
+    let Some(settings) = file.environments.get(environment) else {
+        if !sink.has_errors() {
+            repository::report_unknown(environment, &file, &mut sink);
+        }
+        return (None, sink.finish());
+    };
+    let state = DesiredState { environment: environment.to_owned(), ..DesiredState::default() };
+    let mut collector = Collector { state, sink, options, topics_by_collision_key: BTreeMap::new() };
+    let mut layers = Layers::new(&settings.selector);
+    let mut n_nodes = 0;
+    for layer in &settings.layers {
+        files::read_layer(snapshot, layer, &mut layers, &mut n_nodes, &mut collector);
+        layers.next_layer();
+    }
+    let merged = layers.finish();
+    if merged.is_empty() && !settings.selector.is_empty() && !collector.sink.has_errors() {
+        let message = format!("no manifest has the labels of the selector of `{environment}`");
+        let location = Some(settings.location.clone());
+        let warning = Diagnostic::warning(codes::Code::SelectorMatchesNothing.as_str(), location, message);
+        collector.sink.push(warning.help("compare it with `metadata.labels` of the manifests"));
+    }
+    resources::read_all(merged, &mut collector);
+    let Collector { mut state, sink, .. } = collector;
+    state.ignore = file.ignore;
+    state.parameters = settings.parameters.clone();
+    state.policy_directories = settings.policies.clone();
+    let state = (!sink.has_errors()).then_some(state);
+    (state, sink.finish())
+}

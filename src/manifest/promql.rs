@@ -1,0 +1,156 @@
+//! Checking PromQL with `promql-parser`, within bounds that its recursion can bear.
+
+use std::collections::BTreeSet;
+
+use promql_parser::parser::{Expr, parse, token};
+use promql_parser::util::{ExprVisitor, walk_expr};
+
+/// The most operators and brackets of one expression. The largest of well-known rule sets have about a hundred.
+const MAX_PARTS: usize = 1_500;
+
+/// The deepest nesting of brackets.
+const MAX_NESTING: usize = 100;
+
+/// What can be said of a valid expression.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Remarks {
+    /// Functions that Prometheus refuses without a feature flag.
+    pub(crate) experimental: BTreeSet<String>,
+    /// Whether it uses `holt_winters`, which only Prometheus 2 has.
+    pub(crate) uses_holt_winters: bool,
+}
+
+/// Checks an expression; the error fits after "this is not valid PromQL: ".
+pub(crate) fn check(expression: &str) -> Result<Remarks, String> {
+    let size = measure(expression);
+    if size.parts > MAX_PARTS || size.nesting > MAX_NESTING {
+        return Err("it has too many operators, or brackets nested too deeply".to_owned());
+    }
+    let mut remarks = Remarks::default();
+    let parsed = match parse(expression) {
+        Ok(parsed) => parsed,
+        Err(error) => {
+            // Renamed in Prometheus 3, with the same arguments.
+            let renamed = expression.replace("holt_winters", "double_exponential_smoothing");
+            remarks.uses_holt_winters = renamed != expression;
+            match parse(&renamed) {
+                Ok(parsed) if remarks.uses_holt_winters => parsed,
+                Ok(_) | Err(_) => return Err(error.trim().to_owned()),
+            }
+        }
+    };
+    let mut finder = ExperimentalFinder(&mut remarks.experimental);
+    let Ok(_) = walk_expr(&mut finder, &parsed);
+    if remarks.uses_holt_winters {
+        remarks.experimental.remove("double_exponential_smoothing");
+    }
+    Ok(remarks)
+}
+
+struct ExperimentalFinder<'r>(&'r mut BTreeSet<String>);
+
+impl ExprVisitor for ExperimentalFinder<'_> {
+    type Error = std::convert::Infallible;
+
+    fn pre_visit(&mut self, expression: &Expr) -> Result<bool, Self::Error> {
+        match expression {
+            Expr::Call(call) if call.func.experimental => {
+                self.0.insert(call.func.name.to_owned());
+            }
+            Expr::Aggregate(aggregate) if [token::T_LIMITK, token::T_LIMIT_RATIO].contains(&aggregate.op.id()) => {
+                self.0.insert(aggregate.op.to_string());
+            }
+            _ => {} // Another crate's enum.
+        }
+        Ok(true)
+    }
+}
+
+struct Size {
+    parts: usize,
+    nesting: usize,
+}
+
+/// Counts what makes the syntax tree deep, outside strings and comments.
+fn measure(expression: &str) -> Size {
+    let (mut parts, mut nesting, mut depth) = (0, 0, 0_usize);
+    let mut bytes = expression.bytes().peekable();
+    let mut word = Vec::new();
+    while let Some(byte) = bytes.next() {
+        if byte.is_ascii_alphanumeric() || byte == b'_' {
+            word.push(byte.to_ascii_lowercase());
+            continue;
+        }
+        if matches!(word.as_slice(), b"and" | b"or" | b"unless" | b"atan2" | b"offset") {
+            parts += 1;
+        }
+        word.clear();
+        match byte {
+            b'"' | b'\'' | b'`' => {
+                while let Some(inner) = bytes.next() {
+                    if inner == b'\\' && byte != b'`' {
+                        bytes.next();
+                    } else if inner == byte {
+                        break;
+                    }
+                }
+            }
+            b'#' => while bytes.next().is_some_and(|inner| inner != b'\n') {},
+            b'(' | b'[' | b'{' => {
+                parts += 1;
+                depth += 1;
+                nesting = nesting.max(depth);
+            }
+            b')' | b']' | b'}' => depth = depth.saturating_sub(1),
+            b'+' | b'-' | b'*' | b'/' | b'%' | b'^' | b'=' | b'!' | b'<' | b'>' => parts += 1,
+            _ => {}
+        }
+    }
+    Size { parts, nesting }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn expressions_are_refused_when_prometheus_refuses_them() {
+        for (expression, fine) in [
+            ("up == 0", true),
+            ("sum by (job) (rate(http_requests_total{code=~\"5..\"}[5m]))", true),
+            ("vector(1) # (((", true),
+            ("label_replace(up, \"a\", \"$1\", \"b\", \"((((.*))))\")", true),
+            ("holt_winters(x[5m], 0.5, 0.5) > 1", true),
+            ("sum(x) BY (job) / ON(job) GROUP_LEFT(a) y{a=~\"a|b\",} > bool 1", true),
+            ("histogram_quantile(.99, sum without(instance)(rate(x_bucket[5m] offset 1w)))", true),
+            ("max_over_time(deriv(x[1h:5m] @ end())[1d:] ) unless on() vector(0) or absent(y)", true),
+            ("-1 ^ 2 % 0x1F + 1e3 - Inf * NaN", true),
+            ("count_values(\"v\", x) and topk(3, x) or quantile(0.9, x)", true),
+            ("{\"utf8.name\", a!~'b'} == 1", true),
+            ("x == on(a) group_right y # comment", true),
+            ("(up{a='1'} offset -5m) atan2 1", true),
+            ("predict_linear(node_filesystem_free_bytes[6h], 4 * 3600) < 0 and day_of_week() < 6", true),
+            ("sum(", false),
+            ("rate(x)", false),
+            ("up = 0", false),
+            ("nosuch(up)", false),
+        ] {
+            assert_eq!(check(expression).is_ok(), fine, "{expression}: {:?}", check(expression));
+        }
+        assert!(check("holt_winters(x[5m], 0.5, 0.5)").is_ok_and(|remarks| remarks.uses_holt_winters));
+        let experimental = check("limitk(1, sort_by_label(up, \"a\"))").map(|remarks| remarks.experimental);
+        assert_eq!(experimental, Ok(["limitk", "sort_by_label"].map(str::to_owned).into()));
+    }
+
+    #[test]
+    fn huge_expressions_are_refused_before_they_exhaust_the_stack() {
+        for (open, close) in [("(", ")"), ("-", ""), ("1+", ""), ("a or ", ""), ("abs(", ")"), ("x^", "")] {
+            let deep = format!("{}1{}", open.repeat(100_000), close.repeat(100_000));
+            assert!(check(&deep).is_err(), "{open}");
+            let widest = format!("{}1", "1+".repeat(MAX_PARTS));
+            assert!(check(&widest).is_ok());
+            let power = format!("{}1", "1^".repeat(MAX_PARTS));
+            assert!(check(&power).is_ok());
+        }
+    }
+}
