@@ -2,14 +2,20 @@
 
 use std::collections::BTreeSet;
 use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use driftless::domain::names::UserName;
 use driftless::domain::observed::{Interest, ObservedState};
+use driftless::domain::operation::{Operation, Passwords};
+use driftless::domain::secret::Secret;
+use driftless::domain::user::{ScramMechanism, SecretReference};
 use driftless::kafka::{Access, KafkaCluster};
 use driftless::ports::{Cluster, ClusterError, ClusterErrorKind};
 use tokio::net::TcpListener;
 
 use crate::kafka_support::{connect, open, settings};
-use crate::support::brokers::{self, Client, KafkaEnv, KafkaVersion};
+use crate::support::brokers::{self, Client, KafkaEnv, KafkaVersion, unique_name};
 
 async fn observe(cluster: &KafkaCluster) -> Result<ObservedState, ClusterError> {
     cluster.observe(&Interest::Everything { topics: BTreeSet::new(), brokers: BTreeSet::new() }).await
@@ -193,5 +199,71 @@ async fn a_broker_that_is_stopped_or_silent_does_not_stop_the_others() {
         let silent = state.cluster.brokers.get(&i32::try_from(id).expect("small"));
         assert!(silent.is_none_or(|broker| broker.configs_unknown.is_some()), "{silent:?}");
         kafka.resume_broker(id);
+    }
+}
+
+/// Where a test's log lines go.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().expect("not poisoned").extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_user_that_was_written_logs_in_and_no_log_shows_a_password() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    for version in KafkaVersion::ALL {
+        let Some(kafka) = brokers::kafka(version) else { return };
+        let admin = connect(&kafka, Client::Admin, Access::ReadWrite);
+        // Kafka's own grammar of SCRAM messages takes user names in ASCII only, and passwords in anything.
+        let (name, password) = (unique_name("alice,\"quoted\"="), unique_name("pläntéd \"pass\\word"));
+        let reference = SecretReference { name: "alice".to_owned(), key: "password".to_owned() };
+        let mut passwords = Passwords::default();
+        passwords.insert(reference.clone(), Secret::new(password.as_bytes()));
+        for (mechanism, iterations) in [(ScramMechanism::Sha256, 4096), (ScramMechanism::Sha512, 8192)] {
+            let user = UserName::parse(&name).expect("valid");
+            let operation = Operation::UpsertScram { user, mechanism, iterations, password: reference.clone() };
+            assert_eq!(admin.perform(&[operation], &passwords).await, [Ok(())]);
+            // Twice: once for the quotes of the login module, once for the properties file.
+            let quoted = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"").replace('\\', "\\\\");
+            let text = without(&settings(&kafka, Client::Admin), &["sasl."]);
+            let text = format!(
+                "{text}sasl.mechanism={mechanism}\nsasl.jaas.config=org.apache.kafka.common.security.scram.\
+                 ScramLoginModule required username=\"{}\" password=\"{}\";\n",
+                quoted(&name),
+                quoted(&password)
+            );
+            // Brokers learn of credentials one after the other.
+            let mut outcome = Err(String::new());
+            for _ in 0..50 {
+                outcome = observe(&open(&text, None, Access::ReadOnly)).await.map_err(|error| error.to_string());
+                if outcome.is_ok() {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            let own = outcome.expect("the user logs in").cluster.own_principal;
+            assert_eq!(own.and_then(|own| own.user_name().map(str::to_owned)).as_deref(), Some(name.as_str()));
+        }
+        let log = String::from_utf8_lossy(&log.0.lock().expect("not poisoned")).into_owned();
+        assert!(log.contains("request answered") && log.contains("AlterUserScramCredentials"), "the log was kept");
+        for secret in [password.as_str(), "pläntéd", &kafka.admin_password()] {
+            assert!(!log.contains(secret), "a password is in the log");
+        }
     }
 }
