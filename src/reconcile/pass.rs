@@ -90,6 +90,7 @@ impl<'a> Pass<'a> {
         });
         plan.findings.extend(judged);
         plan.findings.sort_by_key(|finding| (finding.waived.is_some(), finding.severity));
+        seal::seal(&mut plan);
         Ok(Planned { plan, observed, inventory, local })
     }
 

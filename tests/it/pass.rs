@@ -425,6 +425,12 @@ async fn a_saved_plan_is_refused_when_the_cluster_moved_or_the_file_was_edited()
     edited.actions[0].name = "other".into();
     assert!(matches!(world.pass().resume(edited).await, Err(PassError::Stale(_))));
 
+    let mut denied = World::new();
+    denied.topic("orders", &[("min.insync.replicas", "1")]);
+    let mut silenced = denied.plan().await.plan;
+    silenced.findings.clear();
+    assert!(matches!(denied.pass().resume(silenced).await, Err(PassError::Stale(_))), "its denial was taken out");
+
     world.apply().await;
     match world.pass().resume(plan()).await {
         Err(PassError::Stale(broken)) => assert_eq!(broken, ["`topic/orders` exists by now"]),
