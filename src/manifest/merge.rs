@@ -32,6 +32,8 @@ pub(crate) struct Merged {
     pub(crate) node: Node,
     /// Whether a file of an earlier layer that could not be read may hold the rest of it.
     pub(crate) uncertain: bool,
+    /// Whether a later layer than the first declared it anew.
+    pub(crate) is_new_in_later_layer: bool,
 }
 
 type Key = (Kind, String);
@@ -116,7 +118,9 @@ impl<'s> Layers<'s> {
             let patch = std::mem::replace(&mut node, Node { span: document_span, value: Value::Mapping(Vec::new()) });
             merge_patch(&mut node, patch);
         }
-        self.resources.insert(key, Merged { kind, name, name_span, document_span, node, uncertain });
+        let is_new_in_later_layer = self.layer > 0;
+        let merged = Merged { kind, name, name_span, document_span, node, uncertain, is_new_in_later_layer };
+        self.resources.insert(key, merged);
     }
 
     fn report_no_target(&self, key: &Key, named: &Named, sink: &mut Sink) {

@@ -96,6 +96,14 @@ impl Sink {
         self.problems.extend(kept);
     }
 
+    /// Adds help to what was said of missing fields since a mark.
+    pub(crate) fn help_missing_fields(&mut self, mark: usize, help: &str) {
+        let missing = |problem: &&mut Diagnostic| problem.code == Code::MissingField.as_str() && problem.help.is_none();
+        for problem in self.problems.iter_mut().skip(mark).filter(missing) {
+            problem.help = Some(help.to_owned());
+        }
+    }
+
     pub(crate) fn has_errors(&self) -> bool {
         self.problems.iter().any(Diagnostic::is_error)
     }
