@@ -45,6 +45,8 @@ pub(crate) struct Layers<'s> {
     resources: BTreeMap<Key, Merged>,
     /// Resources that exist but do not carry the selector's labels.
     deselected: BTreeSet<Key>,
+    /// What the earlier layers have; kept only for a selector.
+    earlier: BTreeSet<Key>,
     /// What the current layer has, and where.
     current: BTreeMap<Key, Span>,
     /// Whether a file of an earlier layer could not be read.
@@ -60,6 +62,7 @@ impl<'s> Layers<'s> {
             selector,
             resources: BTreeMap::new(),
             deselected: BTreeSet::new(),
+            earlier: BTreeSet::new(),
             current: BTreeMap::new(),
             earlier_broken: false,
             current_broken: false,
@@ -70,6 +73,9 @@ impl<'s> Layers<'s> {
     /// Ends the current layer.
     pub(crate) fn next_layer(&mut self) {
         self.current.clear();
+        if !self.selector.is_empty() {
+            self.earlier = self.resources.keys().cloned().collect();
+        }
         self.earlier_broken |= self.current_broken;
         self.layer += 1;
     }
@@ -142,7 +148,7 @@ impl<'s> Layers<'s> {
             return true;
         }
         let labels = named.node.get("metadata").and_then(|metadata| metadata.get("labels"));
-        let inherits = self.resources.contains_key(key) && !self.current.contains_key(key);
+        let inherits = self.earlier.contains(key);
         self.selector.iter().all(|(label, wanted)| {
             match labels.and_then(|labels| labels.get(label)).and_then(Node::as_scalar) {
                 Some(value) => *value.text == **wanted,

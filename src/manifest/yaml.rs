@@ -111,12 +111,12 @@ pub(crate) fn too_deep(span: Span) -> Problem {
 /// Adds what the person probably meant.
 fn explain(problem: &mut Problem, text: &str) {
     let line = text.lines().nth(problem.span.line.saturating_sub(1) as usize).unwrap_or_default();
-    let near = |what: &str| line.contains(what) || (problem.code == Code::InvalidYaml && text.contains(what));
+    let starts_template = |line: &str| line.trim_start().starts_with("{{") || line.trim_start().starts_with("{%");
+    let is_template = line.contains("{{") || line.contains("{%") || text.lines().any(starts_template);
     problem.help = Some(match problem.code {
         Code::UnquotedAsterisk => "put the value in quotes, for example `name: \"*\"`".to_owned(),
-        Code::InvalidYaml if near("{{") || line.contains("{%") => {
-            "this looks like a template (Helm, Jinja): driftless reads plain manifests; render it first, or keep it out of the layers"
-                .to_owned()
+        Code::InvalidYaml if is_template => {
+            "a value that starts with `{{` must be quoted; if this is a template (Helm, Jinja), render it first or keep it out of the layers".to_owned()
         }
         Code::InvalidYaml if line.contains('\t') || problem.message.contains(" tab") => "indent with spaces, not with tabs".to_owned(),
         Code::InvalidYaml => "nothing of this document was read; correct it and validate again".to_owned(),

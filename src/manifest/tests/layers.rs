@@ -175,6 +175,13 @@ fn a_selector_keeps_what_carries_its_labels() {
         .map(|topic| format!("{} {:?} {:?}", topic.value.name, topic.value.partitions, topic.value.replication_factor))
         .collect();
     assert_eq!(topics, ["orders Some(1) Some(2)"]);
+    let twice = format!("{TOPIC}---\n{TOPIC}");
+    let found = problems(&[
+        (REPOSITORY_FILE, &repository),
+        ("base/p.yaml", &labelled("orders", "p", "partitions: 1")),
+        ("prod/a.yaml", &twice),
+    ]);
+    assert!(found[0].contains("error duplicate-resource"), "{found:?}");
     let found = problems(&[(REPOSITORY_FILE, &repository.replace(", prod]", "]")), ("base/a.yaml", TOPIC)]);
     assert!(found[0].contains("warning selector-matches-nothing"), "{found:?}");
 }
