@@ -122,6 +122,12 @@ codes! {
     BadPatch = "bad-patch", "`$patch` is not `delete`",
         "Layers are merged as JSON Merge Patch; `$patch: delete` at the top of a document removes the resource, and there are no other directives.",
         "Write `$patch: delete`, or remove it; to remove one field, set it to null.";
+    PatchOfNothing = "patch-of-nothing", "a patch has no earlier layer to patch",
+        "A document of a later layer whose kind and name no earlier layer has is a new resource. This one has so few fields that it was probably meant to change another.",
+        "Correct `metadata.name`; or, when it is new, write its fields out (a topic's partitions and replicas, a user's authentication).";
+    AnnotationWithoutEffect = "annotation-without-effect", "an annotation does not do what it seems to",
+        "Strimzi compares `strimzi.io/managed` with exactly `false`, knows it for topics only, and calls the other one `strimzi.io/pause-reconciliation`.",
+        "Correct the annotation, or remove it.";
     DuplicateTopic = "duplicate-topic", "two manifests declare the same Kafka topic",
         "Two manifests of different names have the same name in Kafka, so each would undo the other.",
         "Remove one of them.";

@@ -198,9 +198,10 @@ fn foreign_group(
     passed_over: impl Fn() -> Identity,
     sink: &mut Sink,
 ) -> Identity {
-    let meant = KINDS.iter().filter(|known| known.1 == kind).find(|known| {
-        group.is_empty() || nearest(group, [known.0]).is_some() || (known.0 == OWN && known.1.starts_with("Kafka"))
-    });
+    let meant = KINDS
+        .iter()
+        .filter(|known| known.1 == kind)
+        .find(|known| group.is_empty() || nearest(group, [known.0]).is_some());
     let Some((right_group, _, versions, _)) = meant else { return passed_over() };
     let help = format!("write `apiVersion: {right_group}/{}`", versions[0]);
     let message = format!("{kind} is not a kind of the group `{}`", shorten(group));
@@ -209,6 +210,9 @@ fn foreign_group(
 }
 
 fn without_version(root: &Node, kind: &str, entries: &[Entry], sink: &mut Sink) -> Identity {
+    if kind == "List" && root.get("items").and_then(Node::as_sequence).is_some() {
+        return Identity::List;
+    }
     if let Some((group, name, versions, _)) = KINDS.iter().find(|known| known.1 == kind) {
         let help = format!("add `apiVersion: {group}/{}`", versions[0]);
         sink.error(Code::MissingField, root.span, format!("this {name} has no apiVersion"), help);

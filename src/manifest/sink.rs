@@ -14,6 +14,7 @@ const MAX_PROBLEMS: usize = 5_000;
 pub(crate) struct Sink {
     files: Vec<String>,
     problems: Vec<Diagnostic>,
+    n_errors: usize,
 }
 
 impl Sink {
@@ -75,6 +76,7 @@ impl Sink {
     /// Adds a finished diagnostic.
     pub(crate) fn push(&mut self, diagnostic: Diagnostic) {
         if self.problems.len() < MAX_PROBLEMS || (diagnostic.is_error() && !self.has_errors()) {
+            self.n_errors += usize::from(diagnostic.is_error());
             self.problems.push(diagnostic);
         }
     }
@@ -94,10 +96,19 @@ impl Sink {
         let kept =
             self.problems.split_off(mark).into_iter().filter(|problem| problem.code != Code::MissingField.as_str());
         self.problems.extend(kept);
+        self.n_errors = self.problems.iter().filter(|problem| problem.is_error()).count();
+    }
+
+    /// Adds help to what was said of missing fields since a mark.
+    pub(crate) fn help_missing_fields(&mut self, mark: usize, help: &str) {
+        let missing = |problem: &&mut Diagnostic| problem.code == Code::MissingField.as_str() && problem.help.is_none();
+        for problem in self.problems.iter_mut().skip(mark).filter(missing) {
+            problem.help = Some(help.to_owned());
+        }
     }
 
     pub(crate) fn has_errors(&self) -> bool {
-        self.problems.iter().any(Diagnostic::is_error)
+        self.n_errors > 0
     }
 
     /// Returns everything, sorted by place.

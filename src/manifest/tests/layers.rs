@@ -109,7 +109,20 @@ fn a_broken_file_in_an_earlier_layer_does_not_make_patches_look_wrong() {
     let found = problems(&[(REPOSITORY_FILE, REPOSITORY), ("base/a.yaml", "a: [\n"), ("prod/a.yaml", patch)]);
     assert_eq!(found.len(), 1, "{found:?}");
     let found = problems(&[(REPOSITORY_FILE, REPOSITORY), ("base/a.yaml", TOPIC), ("prod/a.yaml", patch)]);
-    assert_eq!(found, ["prod/a.yaml:4:7 error missing-field: spec needs `rules`"]);
+    assert_eq!(
+        found,
+        [
+            "prod/a.yaml:4:7 error missing-field: spec needs `rules` | no earlier layer has this kind and name, so it is a new resource; was another name meant?"
+        ]
+    );
+    let typo = format!("{}spec: {{config: {{retention.ms: 5}}}}\n", TOPIC.replace("orders", "order"));
+    let found = problems(&[(REPOSITORY_FILE, REPOSITORY), ("base/a.yaml", TOPIC), ("prod/a.yaml", &typo)]);
+    assert_eq!(
+        found,
+        [
+            "prod/a.yaml:3:18 warning patch-of-nothing: no earlier layer has a KafkaTopic `order`: this makes a new one | correct `metadata.name`, or write the new resource out"
+        ]
+    );
 }
 
 #[test]
@@ -128,7 +141,7 @@ fn rule_files_are_keyed_by_their_stem_and_replaced_whole() {
         (REPOSITORY_FILE, REPOSITORY),
         ("base/x/kafka.yml", &group("one")),
         ("base/y/kafka.yml", &group("two")),
-        ("prod/a.yaml", TOPIC),
+        ("prod/a.yaml", &group("three")),
     ]);
     assert_eq!(
         found,
@@ -162,6 +175,13 @@ fn a_selector_keeps_what_carries_its_labels() {
         .map(|topic| format!("{} {:?} {:?}", topic.value.name, topic.value.partitions, topic.value.replication_factor))
         .collect();
     assert_eq!(topics, ["orders Some(1) Some(2)"]);
+    let twice = format!("{TOPIC}---\n{TOPIC}");
+    let found = problems(&[
+        (REPOSITORY_FILE, &repository),
+        ("base/p.yaml", &labelled("orders", "p", "partitions: 1")),
+        ("prod/a.yaml", &twice),
+    ]);
+    assert!(found[0].contains("error duplicate-resource"), "{found:?}");
     let found = problems(&[(REPOSITORY_FILE, &repository.replace(", prod]", "]")), ("base/a.yaml", TOPIC)]);
     assert!(found[0].contains("warning selector-matches-nothing"), "{found:?}");
 }
