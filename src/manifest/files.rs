@@ -186,7 +186,10 @@ fn add_document(
         Identity::Ours(Kind::RuleFile) => {
             *has_rules = true;
             let name_span = root.span;
-            layers.add(Named { kind: Kind::RuleFile, name: rule_namespace(below).to_owned(), name_span, node: root }, sink);
+            layers.add(
+                Named { kind: Kind::RuleFile, name: rule_namespace(below).to_owned(), name_span, node: root },
+                sink,
+            );
         }
         Identity::Ours(kind) => match read_name(&root, kind, sink) {
             Some((name, name_span)) => layers.add(Named { kind, name, name_span, node: root }, sink),

@@ -8,6 +8,10 @@ mod contract;
 mod git_report_branch;
 mod git_source;
 mod git_support;
+mod honest_brokers;
+mod honest_large;
+mod honest_plans;
+mod honest_support;
 mod pass;
 mod prometheus_rules;
 
