@@ -10,9 +10,9 @@ use crate::domain::operation::MOST_RECORDS_PER_REQUEST;
 use crate::domain::resource::{ResourceId, ResourceKind};
 use crate::domain::rule_comparison::{GroupComparison, same_group};
 
-use super::diff::{Draft, PasswordState, PlanInput};
+use super::draft::{Draft, finding};
 use super::fields::{self, Fields, PARTITIONS, PASSWORD, REPLICATION_FACTOR, RULES};
-use super::ownership::finding;
+use super::input::{PasswordState, PlanInput};
 use super::types::{Action, ActionKind, FieldChange, FieldValue, Finding, Reason, Risk, Status, Unknown};
 
 /// Judges a creation or an update.

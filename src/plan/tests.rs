@@ -9,7 +9,7 @@ use crate::domain::observed::{Knowledge, ObservedReplication};
 use crate::domain::quota::QuotaKey;
 use crate::domain::user::ScramMechanism;
 
-use super::diff::PasswordState;
+use super::input::PasswordState;
 use super::seal::{broken_preconditions, content_id};
 use super::testing::{World, acl, summary, topic_name};
 

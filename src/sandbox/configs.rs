@@ -205,6 +205,7 @@ fn java_double(number: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::config_catalog::BROKER_CONFIGS;
 
     #[test]
     fn values_are_described_as_kafka_describes_them() {

@@ -16,7 +16,7 @@ use driftless::domain::secret::Secret;
 use driftless::domain::topic::Topic;
 use driftless::domain::user::{ScramMechanism, SecretReference, User};
 use driftless::plan::apply_report::Outcome;
-use driftless::plan::diff::Prune;
+use driftless::plan::input::Prune;
 use driftless::plan::types::{Origin, Plan, PlanSource, Status};
 use driftless::ports::{BranchChange, Clock, ReportBranch, SourceError};
 use driftless::reconcile::{Applied, Pass, PassError, PassOptions, Planned, Push, Secrets};
