@@ -219,6 +219,7 @@ impl std::io::Write for Log {
 
 #[tokio::test]
 async fn a_user_that_was_written_logs_in_and_no_log_shows_a_password() {
+    // For the whole binary: a log for one thread misses what other tests were the first to reach.
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt()
@@ -226,7 +227,7 @@ async fn a_user_that_was_written_logs_in_and_no_log_shows_a_password() {
         .with_ansi(false)
         .with_writer(move || writer.clone())
         .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    tracing::subscriber::set_global_default(subscriber).expect("no other test logs");
     for version in KafkaVersion::ALL {
         let Some(kafka) = brokers::kafka(version) else { return };
         let admin = connect(&kafka, Client::Admin, Access::ReadWrite);
