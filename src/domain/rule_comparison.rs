@@ -210,7 +210,35 @@ fn parse(expression: &str) -> Result<Expr, String> {
     if count_operators(expression) > MAX_OPERATORS {
         return Err(format!("more than {MAX_OPERATORS} operators in one expression"));
     }
-    promql_parser::parser::parse(expression)
+    parse_expression(expression)
+}
+
+/// Parses PromQL. The parser panics on durations beyond its range (`up[99999999999999999999]`, `up offset 1e30`), so they
+/// are refused before it sees them; should it panic all the same, that is an error like any other.
+pub fn parse_expression(expression: &str) -> Result<Expr, String> {
+    if has_absurd_duration(expression) {
+        return Err("a duration is out of range".to_owned());
+    }
+    std::panic::catch_unwind(|| promql_parser::parser::parse(expression))
+        .unwrap_or_else(|_| Err("its numbers are out of bounds".to_owned()))
+}
+
+/// Says whether a number in brackets or after `offset` or `@` is beyond what nanoseconds in 64 bits can hold.
+fn has_absurd_duration(expression: &str) -> bool {
+    const MOST_SECONDS: f64 = 9.2e9;
+    static NUMBERS: std::sync::LazyLock<regex::Regex> = std::sync::LazyLock::new(|| {
+        regex::Regex::new(r"(?i)(?:\[[^\]]*|(?:offset|@)\s*[-+]?\s*[0-9][0-9a-z.+_-]*)").expect("a regular expression")
+    });
+    static NUMBER: std::sync::LazyLock<regex::Regex> = std::sync::LazyLock::new(|| {
+        regex::Regex::new(r"(?i)0x[0-9a-f]+|[0-9][0-9_]*(?:\.[0-9]*)?(?:e[-+]?[0-9]+)?").expect("a regular expression")
+    });
+    NUMBERS.find_iter(expression).flat_map(|place| NUMBER.find_iter(place.as_str())).any(|number| {
+        let text = number.as_str().replace('_', "");
+        match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+            Some(hex) => u64::from_str_radix(hex, 16).is_ok_and(|value| value > 9_200_000_000) || hex.len() > 16,
+            None => text.parse::<f64>().is_ok_and(|value| value > MOST_SECONDS),
+        }
+    })
 }
 
 fn count_operators(expression: &str) -> usize {
@@ -381,6 +409,23 @@ mod tests {
 
     fn labels(labels: &[(&str, &str)]) -> BTreeMap<String, String> {
         labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn absurd_durations_are_errors_and_large_numbers_are_not() {
+        for absurd in
+            ["up[99999999999999999999]", "up offset 1e30", "up[1e30s:5m]", "up @ 1e300", "up[0xffffffffffffffff]"]
+        {
+            assert!(parse_expression(absurd).is_err(), "{absurd}");
+        }
+        for fine in [
+            "up > 1e30",
+            "rate(http_requests_total{code=~\"5[0-9]{2}\"}[5m]) > 99999999999",
+            "up offset 1y",
+            "up @ 1609746000",
+        ] {
+            assert!(parse_expression(fine).is_ok(), "{fine}: {:?}", parse_expression(fine).err());
+        }
     }
 
     #[test]

@@ -53,7 +53,9 @@ pub(crate) fn read_exception(merged: &Merged, header: &Header<'_>, collector: &m
     let resources = texts(&spec, "resources", sink, |raw, node, sink| {
         let kinds = ResourceKind::ALL.map(ResourceKind::as_str);
         let is_kind = |kind: &str| kind.contains(['*', '?']) || kinds.contains(&kind);
-        let fine = raw.split_once('/').is_some_and(|(kind, name)| is_kind(kind) && !name.is_empty());
+        // `cluster` is what findings about no resource are called.
+        let fine = ["cluster", "*"].contains(&raw)
+            || raw.split_once('/').is_some_and(|(kind, name)| is_kind(kind) && !name.is_empty());
         if !fine {
             let help = format!("write `kind/name`, for example `topic/logs-*`; the kinds are {}", kinds.join(", "));
             sink.error(Code::BadResourcePattern, node.span, format!("`{}` names no resources", shorten(raw)), help);

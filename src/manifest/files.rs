@@ -169,7 +169,11 @@ fn add_document(
             sink.error(Code::NestedTooDeeply, root.span, "lists are nested too deeply", None);
         }
         Identity::List => {
-            for item in take_items(root) {
+            let Some(items) = take_items(root, sink) else {
+                layers.note_broken_file();
+                return;
+            };
+            for item in items {
                 add_document(item, Vec::new(), below, has_rules, depth + 1, layers, collector);
             }
         }
@@ -197,12 +201,17 @@ fn add_document(
     }
 }
 
-fn take_items(root: Node) -> Vec<Node> {
-    let Value::Mapping(entries) = root.value else { return Vec::new() };
-    let items = entries.into_iter().find(|entry| &*entry.key == "items").map(|entry| entry.value.value);
-    match items {
-        Some(Value::Sequence(items)) => items,
-        Some(Value::Scalar(_) | Value::Mapping(_)) | None => Vec::new(),
+/// Returns the items of a list; one whose `items` are no list would make what they declare vanish, so it is an error.
+fn take_items(root: Node, sink: &mut Sink) -> Option<Vec<Node>> {
+    let span = root.span;
+    let Value::Mapping(entries) = root.value else { return Some(Vec::new()) };
+    match entries.into_iter().find(|entry| &*entry.key == "items").map(|entry| entry.value.value) {
+        Some(Value::Sequence(items)) => Some(items),
+        None => Some(Vec::new()),
+        Some(Value::Scalar(_) | Value::Mapping(_)) => {
+            sink.error(Code::WrongType, span, "`items` of a List must be a list", "write `items: [...]`".to_owned());
+            None
+        }
     }
 }
 

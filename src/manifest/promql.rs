@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use promql_parser::parser::{Expr, parse, token};
+use promql_parser::parser::{Expr, token};
 use promql_parser::util::{ExprVisitor, walk_expr};
+
+use crate::domain::rule_comparison::parse_expression as parse;
 
 /// The most operators and brackets of one expression. The largest of well-known rule sets have about a hundred.
 const MAX_PARTS: usize = 1_500;

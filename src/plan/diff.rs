@@ -92,6 +92,10 @@ fn compare_declared(input: PlanInput<'_>, id: &ResourceId, draft: &mut Draft) {
         Seen::Absent => None,
         Seen::Present(fields) => Some(fields),
     };
+    if found.is_none() && wanted.is_empty() && matches!(id.kind(), ResourceKind::Quota | ResourceKind::BrokerConfig) {
+        // An entity without limits and a scope without keys do not exist in Kafka: there is nothing to make.
+        return;
+    }
     ownership::note_recreated_topic(input, id, draft);
     let changes = match &found {
         None => creation(&wanted, last),

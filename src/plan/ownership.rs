@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use crate::domain::broker_config::BrokerConfigScope;
+use crate::domain::desired::{DesiredState, Management};
 use crate::domain::diagnostic::Severity;
 use crate::domain::inventory::Inventory;
 use crate::domain::names::Principal;
@@ -107,6 +108,7 @@ fn was_recreated(input: PlanInput<'_>, id: &ResourceId) -> bool {
 /// Goes through everything that git does not declare.
 pub(super) fn undeclared(input: PlanInput<'_>, draft: &mut Draft) {
     let wholes = OwnedWholes::of(input.inventory);
+    let paused = paused_principals(input.desired);
     for id in candidates(input) {
         let found = match fields::observed_fields(input.observed, &id) {
             Seen::Present(found) => found,
@@ -123,6 +125,10 @@ pub(super) fn undeclared(input: PlanInput<'_>, draft: &mut Draft) {
             Standing::Unmanaged => {
                 draft.unmanaged.insert(id);
             }
+            Standing::Extra | Standing::Orphan if matches!(&id, ResourceId::Acl(binding) if paused.contains(&binding.principal)) =>
+            {
+                draft.paused.insert(id);
+            }
             Standing::Extra => draft.actions.push(removal(input, &wholes, &id, &found, Reason::NotInGit)),
             Standing::Orphan => match input.options.prune {
                 Prune::Never => {
@@ -138,6 +144,12 @@ pub(super) fn undeclared(input: PlanInput<'_>, draft: &mut Draft) {
         }
     }
     note_foreign_broker_configs(input, draft);
+}
+
+/// The principals of which some manifest is paused: nothing is taken from them.
+fn paused_principals(desired: &DesiredState) -> BTreeSet<&Principal> {
+    let paused = desired.acls.iter().filter(|(_, declared)| declared.management == Management::Paused);
+    paused.map(|(binding, _)| &binding.principal).collect()
 }
 
 /// What an undeclared resource is to us.

@@ -296,6 +296,35 @@ fn a_binding_added_by_hand_is_drift_and_one_that_left_git_is_a_change() {
 }
 
 #[test]
+fn nothing_is_taken_from_a_paused_principal() {
+    let mut world = World::new();
+    world.want_acl(READ).want_acl(WRITE);
+    world.apply();
+    world.desired.acls.remove(&acl(WRITE));
+    for declared in world.desired.acls.values_mut() {
+        declared.management = Management::Paused;
+    }
+    world.desired.acl_principals.clear();
+    world.prune();
+    assert_snapshot!(summary(&world.plan()), @"paused acl/User:alice/allow/Write/topic/literal/orders/*");
+}
+
+#[test]
+fn a_scope_without_keys_and_an_entity_without_limits_are_nothing_to_do() {
+    assert_eq!(
+        check(|world| {
+            world.want_broker_config("default", &[]).want_quota("user=a", &[]).want_topic("t", 1, 3, &[]).has_topic(
+                "t",
+                1,
+                3,
+                &[],
+            );
+        }),
+        "adopted topic/t"
+    );
+}
+
+#[test]
 fn the_last_access_of_a_principal_is_held() {
     let mut world = World::new();
     world.want_acl(READ);
