@@ -5,6 +5,7 @@
 
 pub mod acl;
 pub mod broker_config;
+pub mod code_doc;
 pub mod config_catalog;
 pub mod desired;
 pub mod diagnostic;
@@ -16,6 +17,7 @@ pub mod operation;
 pub mod quota;
 pub mod resource;
 pub mod rule;
+pub mod rule_comparison;
 pub mod secret;
 pub mod snapshot;
 pub mod topic;

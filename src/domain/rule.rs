@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// The identity of a rule group: the namespace (one rule file, or one `PrometheusRule`) and the group's name in it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RuleGroupId {
-    /// `metadata.name` of the `PrometheusRule`, or the stem of the plain rule file's name.
+    /// `metadata.name` of the `PrometheusRule`, or the path of the plain rule file below its layer, without its ending.
     pub namespace: String,
     /// Name of the group, unique in its namespace.
     pub group: String,

@@ -1,17 +1,6 @@
 //! Every diagnostic that loading can give: its code, and what `driftless explain` says about it.
 
-/// What `driftless explain CODE` says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CodeDoc {
-    /// The stable kebab-case code.
-    pub code: &'static str,
-    /// One line.
-    pub title: &'static str,
-    /// What it means, and why it matters.
-    pub explanation: &'static str,
-    /// What to do.
-    pub fix: &'static str,
-}
+use crate::domain::code_doc::CodeDoc;
 
 /// Declares the codes once: as an enum, so that no other code can be given, and as the table of their explanations.
 macro_rules! codes {
@@ -167,7 +156,7 @@ codes! {
         "Name and key become parts of a path below the secrets' directory: letters, digits, `.`, `_` and `-`.",
         "Correct `secretKeyRef.name` and `secretKeyRef.key`.";
     BadScramSettings = "bad-scram-settings", "the SCRAM annotations are not valid",
-        "`driftless.dev/scram-mechanisms` lists SCRAM-SHA-256 and SCRAM-SHA-512; `driftless.dev/scram-iterations` is 4096 to 16384. Both are for users with scram-sha-512 authentication.",
+        "`driftless.dev/scram-mechanisms` lists SCRAM-SHA-256 and SCRAM-SHA-512; `driftless.dev/scram-iterations` is 4096 to 16384, one number or one for each mechanism (`SCRAM-SHA-256=4096,SCRAM-SHA-512=8192`). Both are for users with scram-sha-512 authentication.",
         "Correct or remove the annotation.";
     BadPrincipal = "bad-principal", "a principal is not written Type:name",
         "Kafka compares principals as `Type:name`, most often `User:name`.",

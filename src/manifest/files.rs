@@ -94,7 +94,7 @@ pub(crate) fn read_layer(
             continue;
         }
         n_files += 1;
-        read_file(path, content, layers, n_nodes, collector);
+        read_file(path, below, content, layers, n_nodes, collector);
     }
     if n_files == 0 {
         report_missing(layer, exists, collector);
@@ -113,6 +113,7 @@ fn report_missing(layer: &str, exists: bool, collector: &mut Collector<'_>) {
 
 fn read_file(
     path: &str,
+    below: &str,
     content: &SnapshotFile,
     layers: &mut Layers<'_>,
     n_nodes: &mut usize,
@@ -141,14 +142,14 @@ fn read_file(
     }
     let mut has_rules = false;
     for tree in parsed.trees {
-        add_document(tree.root, tree.problems, path, &mut has_rules, 0, layers, collector);
+        add_document(tree.root, tree.problems, below, &mut has_rules, 0, layers, collector);
     }
 }
 
 fn add_document(
     root: Node,
     problems: Vec<Problem>,
-    path: &str,
+    below: &str,
     has_rules: &mut bool,
     depth: usize,
     layers: &mut Layers<'_>,
@@ -169,7 +170,7 @@ fn add_document(
         }
         Identity::List => {
             for item in take_items(root) {
-                add_document(item, Vec::new(), path, has_rules, depth + 1, layers, collector);
+                add_document(item, Vec::new(), below, has_rules, depth + 1, layers, collector);
             }
         }
         Identity::Ours(Kind::RuleFile) if *has_rules => {
@@ -184,7 +185,10 @@ fn add_document(
         Identity::Ours(Kind::RuleFile) => {
             *has_rules = true;
             let name_span = root.span;
-            layers.add(Named { kind: Kind::RuleFile, name: stem(path).to_owned(), name_span, node: root }, sink);
+            layers.add(
+                Named { kind: Kind::RuleFile, name: rule_namespace(below).to_owned(), name_span, node: root },
+                sink,
+            );
         }
         Identity::Ours(kind) => match read_name(&root, kind, sink) {
             Some((name, name_span)) => layers.add(Named { kind, name, name_span, node: root }, sink),
@@ -202,10 +206,10 @@ fn take_items(root: Node) -> Vec<Node> {
     }
 }
 
-/// The file's name without directory and ending.
-fn stem(path: &str) -> &str {
-    let name = path.rsplit_once('/').map_or(path, |(_, name)| name);
-    name.strip_suffix(".yaml").or_else(|| name.strip_suffix(".yml")).unwrap_or(name)
+/// The namespace of a rule file: its path below the layer, without the ending. Files of one name in several directories are
+/// several rule files; a later layer's file at the same place patches the earlier one's.
+fn rule_namespace(below: &str) -> &str {
+    below.strip_suffix(".yaml").or_else(|| below.strip_suffix(".yml")).unwrap_or(below)
 }
 
 fn read_name(root: &Node, kind: Kind, sink: &mut Sink) -> Option<(String, super::node::Span)> {

@@ -42,7 +42,7 @@ use crate::domain::desired::DesiredState;
 use crate::domain::diagnostic::Diagnostic;
 use crate::domain::snapshot::Snapshot;
 
-pub use codes::{CODES, CodeDoc};
+pub use codes::CODES;
 pub use repository::{Environment, REPOSITORY_FILE, RepositoryFile, environments};
 
 use merge::Layers;

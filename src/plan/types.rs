@@ -33,11 +33,17 @@ pub struct Plan {
     /// Resources that git and the cluster agree on and that an apply takes into the inventory.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub adopted: Vec<ResourceId>,
+    /// Resources that differ and are left alone because their manifest pauses them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub paused: Vec<ResourceId>,
     /// Owned resources that left git and stay because prune is off.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unpruned: Vec<ResourceId>,
     /// Resources on the cluster that no manifest declares and that are not ours.
     pub unmanaged: Vec<ResourceId>,
+    /// Users whose password was not compared, because no secret was given.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_compared: Vec<ResourceId>,
     /// What could not be read, and so is not planned.
     pub unknown: Vec<Unknown>,
     /// What policy and the planner found.
@@ -222,6 +228,9 @@ pub struct Action {
     /// Whether the broker itself said that it would accept it.
     #[serde(default)]
     pub validated: bool,
+    /// Whether it removes a whole resource that left git, which only prune does and the deletion budget counts.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub pruned: bool,
     /// The fields that differ. They say all that an apply needs.
     pub fields: Vec<FieldChange>,
     /// Facts from the cluster about what would be lost.
@@ -235,7 +244,34 @@ pub struct Action {
     pub location: Option<Location>,
 }
 
+/// When an action is done: what adds comes before what takes away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Phase {
+    /// Creations and updates of topics, users, grants, quotas, configs, rules, in this order.
+    Write,
+    /// ACL bindings that are removed.
+    Revoke,
+    /// Everything else that is removed.
+    Delete,
+}
+
 impl Action {
+    /// Returns when it is done.
+    pub fn phase(&self) -> Phase {
+        match (self.action, self.kind) {
+            (ActionKind::Create | ActionKind::Update, _) => Phase::Write,
+            (ActionKind::Delete, ResourceKind::Acl) => Phase::Revoke,
+            (
+                ActionKind::Delete,
+                ResourceKind::Topic
+                | ResourceKind::User
+                | ResourceKind::Quota
+                | ResourceKind::BrokerConfig
+                | ResourceKind::RuleGroup,
+            ) => Phase::Delete,
+        }
+    }
+
     /// Returns the resource.
     pub fn resource(&self) -> Option<ResourceId> {
         ResourceId::parse(&format!("{}/{}", self.kind, self.name))

@@ -1,1 +1,26 @@
-//! The integration tests, one binary: the command line, the real brokers, the architecture rules.
+//! The integration tests, one binary: the architecture's rules, the command line, git, the real brokers and Prometheus.
+
+mod architecture;
+mod cli_import;
+mod cli_support;
+mod cli_usage;
+mod contract;
+mod git_report_branch;
+mod git_source;
+mod git_support;
+mod honest_brokers;
+mod honest_large;
+mod honest_plans;
+mod honest_support;
+mod import_plan;
+mod kafka_contract;
+mod kafka_fake;
+mod kafka_rights;
+mod kafka_security;
+mod kafka_support;
+mod pass;
+mod prometheus_rules;
+
+mod support {
+    pub(crate) mod brokers;
+}

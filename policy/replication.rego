@@ -1,0 +1,89 @@
+# How many copies there are of a topic's records.
+package driftless.replication
+
+import data.driftless.effective
+
+# METADATA
+# title: Topics have enough replicas
+# description: >-
+#   A topic keeps at least `minimumReplicationFactor` (default 3) copies of its records, so that one broker can be
+#   down for maintenance and another one may fail. Without `replicas` the brokers' default is what counts.
+# custom:
+#   severity: deny
+#   code: replication-below-minimum
+# related_resources:
+# - ref: https://kafka.apache.org/documentation/#replication
+deny contains finding if {
+	some topic in input.desired.topics
+	effective.judged(topic)
+	factor := effective.replication_factor(topic)
+	minimum := effective.minimum_replication_factor
+	factor < minimum
+	finding := {
+		"code": "replication-below-minimum",
+		"resource": topic.id,
+		"path": "replicationFactor",
+		"message": sprintf(
+			"topic `%s` has replication factor %v %s, and `%s` requires at least %v",
+			[topic.name, factor, effective.replication_source(topic), input.environment.name, minimum],
+		),
+		"help": sprintf("set `replicas: %v`, or add a `PolicyException`", [minimum]),
+	}
+}
+
+# METADATA
+# title: Topics do not ask for more replicas than there are brokers
+# description: >-
+#   Kafka puts at most one replica of a partition on a broker, and refuses to create a topic that asks for more than there
+#   are live brokers. Topics that already have their replicas are not judged: a broker that is down is no reason.
+# custom:
+#   severity: deny
+#   code: replication-above-brokers
+# related_resources:
+# - ref: https://kafka.apache.org/documentation/#replication
+deny contains finding if {
+	brokers := count(input.cluster.brokers)
+	brokers > 0
+	some topic in input.desired.topics
+	effective.judged(topic)
+	topic.replicas > brokers
+	not has_its_replicas(topic)
+	finding := {
+		"code": "replication-above-brokers",
+		"resource": topic.id,
+		"path": "replicationFactor",
+		"message": sprintf(
+			"topic `%s` asks for replication factor %v, and the cluster has %v live brokers",
+			[topic.name, topic.replicas, brokers],
+		),
+		"help": sprintf("set `replicas` to at most %v, or wait until more brokers are up", [brokers]),
+	}
+}
+
+# METADATA
+# title: The replication factor is known
+# description: >-
+#   A topic without `replicas` gets the brokers' default, which is 1 unless they were told otherwise. Without a look at the
+#   cluster nobody can tell whether that is enough.
+# custom:
+#   severity: warn
+#   code: replication-not-set
+warn contains finding if {
+	effective.minimum_replication_factor > 1
+	some topic in input.desired.topics
+	effective.judged(topic)
+	not effective.replication_factor(topic)
+	finding := {
+		"code": "replication-not-set",
+		"resource": topic.id,
+		"message": sprintf(
+			"topic `%s` sets no `replicas`, and the brokers' default could not be looked at",
+			[topic.name],
+		),
+		"help": sprintf("set `replicas: %v`", [effective.minimum_replication_factor]),
+	}
+}
+
+has_its_replicas(topic) if input.cluster.topics[topic.name].replicas == topic.replicas
+
+has_its_replicas(topic) if input.cluster.unknownTopics[topic.name]

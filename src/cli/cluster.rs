@@ -1,0 +1,121 @@
+//! Opens the cluster that the arguments chose.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::arguments::ClusterChoice;
+use super::error::CommandError;
+use super::repository::Repository;
+use super::surroundings::surroundings;
+use crate::config::settings::ClusterAccess;
+use crate::domain::diagnostic::Diagnostic;
+use crate::domain::secret::Secret;
+use crate::domain::snapshot::SnapshotFile;
+use crate::kafka::properties::ClientProperties;
+use crate::kafka::{self, KafkaCluster};
+use crate::ports::Cluster;
+use crate::sandbox::{self, DirectoryCluster};
+
+/// Whether the command writes to the cluster. Adapters refuse writes of those that do not: a second wall.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Writes {
+    /// It only reads.
+    Never,
+    /// It may write.
+    Possible,
+}
+
+/// Opens the chosen cluster. Connects to nothing yet, but reads every file that the choice names.
+pub(super) fn open(
+    choice: &ClusterChoice,
+    repository: &Repository,
+    writes: Writes,
+) -> Result<Box<dyn Cluster>, CommandError> {
+    match choice {
+        ClusterChoice::Settings(settings) => match &settings.cluster.access {
+            ClusterAccess::PropertiesFile(path) => connect(read_properties(path)?, None, writes),
+            ClusterAccess::Properties(properties) => connect(inline_properties(properties)?, None, writes),
+            ClusterAccess::Sandbox(directory) => directory_cluster(directory),
+        },
+        ClusterChoice::Kafka { bootstrap_server, command_config } => {
+            let properties = match command_config {
+                Some(path) => read_properties(path)?,
+                None => ClientProperties::plaintext(),
+            };
+            connect(properties, Some(bootstrap_server), writes)
+        }
+        ClusterChoice::Sandbox(directory) => directory_cluster(directory),
+        ClusterChoice::Observed(observed) => recorded(observed, repository),
+    }
+}
+
+fn connect(
+    properties: ClientProperties,
+    bootstrap: Option<&str>,
+    writes: Writes,
+) -> Result<Box<dyn Cluster>, CommandError> {
+    let access = match writes {
+        Writes::Never => kafka::Access::ReadOnly,
+        Writes::Possible => kafka::Access::ReadWrite,
+    };
+    for key in properties.ignored() {
+        tracing::info!(%key, "property has no meaning here");
+    }
+    Ok(Box::new(KafkaCluster::new(properties, bootstrap, access)?))
+}
+
+fn read_properties(path: &Path) -> Result<ClientProperties, CommandError> {
+    let shown = path.display().to_string();
+    let failed = || CommandError::usage(format!("failed to read the properties `{shown}`"));
+    let bytes = (surroundings().read_file)(path).map_err(|error| failed().because(error))?;
+    let text = Secret::new(bytes);
+    let text = std::str::from_utf8(text.expose()).map_err(|error| failed().because(error))?;
+    ClientProperties::parse(&shown, text).map_err(|problems| invalid(&format!("the properties `{shown}`"), problems))
+}
+
+fn inline_properties(properties: &BTreeMap<String, Secret>) -> Result<ClientProperties, CommandError> {
+    let text = |secret: &Secret| String::from_utf8_lossy(secret.expose()).into_owned();
+    let properties = properties.iter().map(|(key, value)| (key.clone(), text(value))).collect();
+    ClientProperties::from_map(&properties).map_err(|problems| invalid("the setting `cluster.properties`", problems))
+}
+
+fn invalid(what: &str, problems: Vec<Diagnostic>) -> CommandError {
+    CommandError::usage(format!("{what} cannot be used")).diagnostics(problems)
+}
+
+/// Opens the directory cluster, writable even for a plan: only then does it answer dry runs as brokers do.
+fn directory_cluster(directory: &Path) -> Result<Box<dyn Cluster>, CommandError> {
+    Ok(Box::new(DirectoryCluster::open(directory, sandbox::Access::ReadWrite)?))
+}
+
+/// Opens recorded state: a directory, or a revision of the repository. What the agent writes stands below `observed/`.
+fn recorded(observed: &str, repository: &Repository) -> Result<Box<dyn Cluster>, CommandError> {
+    let directory = Path::new(observed);
+    if directory.is_dir() {
+        let below = directory.join("observed");
+        let directory = if below.is_dir() { below } else { directory.to_owned() };
+        return Ok(Box::new(DirectoryCluster::open(&directory, sandbox::Access::ReadOnly)?));
+    }
+    let neither = |error: CommandError| {
+        error.hint(format!("`--observed {observed}` names neither a directory nor a revision with recorded state."))
+    };
+    let snapshot = repository.files_of(observed).map_err(neither)?;
+    let is_below = snapshot.files.keys().any(|path| path.starts_with("observed/"));
+    let mut files = BTreeMap::new();
+    for (path, file) in snapshot.files {
+        let path = match path.strip_prefix("observed/") {
+            Some(below) => below.to_owned(),
+            None if is_below => continue,
+            None => path,
+        };
+        match file {
+            SnapshotFile::Content(bytes) => files.insert(path, bytes),
+            SnapshotFile::TooLarge(_) | SnapshotFile::BadLink(_) | SnapshotFile::Unreadable(_) => {
+                return Err(CommandError::failed(format!(
+                    "failed to read `{path}` of the recorded state `{observed}`"
+                )));
+            }
+        };
+    }
+    Ok(Box::new(DirectoryCluster::from_files(files, observed)?))
+}

@@ -1,0 +1,78 @@
+//! What git wants: manifests and policy packs of a snapshot.
+
+use super::error::CommandError;
+use crate::domain::desired::DesiredState;
+use crate::domain::diagnostic::Diagnostic;
+use crate::domain::snapshot::{Snapshot, SnapshotFile};
+use crate::manifest::{self, LoadOptions};
+use crate::policy::Pack;
+
+/// An environment that was loaded without an error.
+pub(super) struct Loaded {
+    /// What it declares.
+    pub(super) desired: DesiredState,
+    /// Warnings of its files.
+    pub(super) warnings: Vec<Diagnostic>,
+    /// The repository's own policy packs for it.
+    pub(super) packs: Vec<Pack>,
+}
+
+/// Loads one environment. One bad file means that nothing of it is used.
+pub(super) fn load(snapshot: &Snapshot, environment: &str) -> Result<Loaded, CommandError> {
+    let (desired, diagnostics) = manifest::load(snapshot, environment, &LoadOptions::default());
+    match desired {
+        Some(desired) => {
+            let packs = packs(snapshot, &desired.policy_directories)?;
+            Ok(Loaded { desired, warnings: diagnostics, packs })
+        }
+        None => {
+            let n_errors = diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).count();
+            let problems = if n_errors == 1 { "problem" } else { "problems" };
+            Err(CommandError::failed(format!(
+                "{n_errors} {problems} in the files of `{environment}`, so nothing was done"
+            ))
+            .diagnostics(diagnostics)
+            .hint("`driftless validate` shows the problems of all environments, `driftless explain CODE` says more."))
+        }
+    }
+}
+
+/// Gathers the Rego files below each directory. One that cannot be read is an error: a rule must not go missing.
+pub(super) fn packs(snapshot: &Snapshot, directories: &[String]) -> Result<Vec<Pack>, CommandError> {
+    let pack = |directory: &String| {
+        let prefix = format!("{}/", directory.trim_end_matches('/'));
+        let is_rule = |path: &str| path.starts_with(&prefix) && path.ends_with(".rego");
+        let mut files = Vec::new();
+        for (path, file) in snapshot.files.iter().filter(|(path, _)| is_rule(path)) {
+            let text = match file {
+                SnapshotFile::Content(bytes) => std::str::from_utf8(bytes).ok(),
+                SnapshotFile::TooLarge(_) | SnapshotFile::BadLink(_) | SnapshotFile::Unreadable(_) => None,
+            };
+            let unreadable = || {
+                CommandError::failed(format!("failed to read the policy `{path}`"))
+                    .hint("It must be UTF-8 text inside the repository. Nothing is planned without its rules.")
+            };
+            files.push((path.clone(), text.ok_or_else(unreadable)?.to_owned()));
+        }
+        Ok(Pack { name: directory.clone(), files })
+    };
+    directories.iter().map(pack).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_that_cannot_be_read_stops_everything() {
+        let mut snapshot = Snapshot::default();
+        let rule = |text: &str| SnapshotFile::Content(text.as_bytes().to_vec());
+        snapshot.files.insert("policy/a.rego".to_owned(), rule("package main"));
+        snapshot.files.insert("policy-old/b.rego".to_owned(), rule("package main"));
+        let directories = ["policy".to_owned()];
+        let found = packs(&snapshot, &directories).expect("readable");
+        assert_eq!(found[0].files, [("policy/a.rego".to_owned(), "package main".to_owned())]);
+        snapshot.files.insert("policy/c.rego".to_owned(), SnapshotFile::BadLink("/etc".to_owned()));
+        assert!(packs(&snapshot, &directories).expect_err("a bad link").render().contains("`policy/c.rego`"));
+    }
+}

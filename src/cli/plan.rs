@@ -1,0 +1,100 @@
+//! `driftless plan`: what an apply would do.
+
+use std::path::PathBuf;
+
+use super::arguments::{ClusterArgs, OutputFormat, PruneArgs, RepositoryArgs, RuleArgs, SecretArgs, StateArgs};
+use super::cluster::Writes;
+use super::console::Console;
+use super::error::CommandError;
+use super::exit::Exit;
+use super::passwords::{self, Need};
+use super::session::{Session, SessionArgs};
+use super::{desired, saved_plan};
+use crate::domain::snapshot::Snapshot;
+use crate::plan::types::{Finding, Plan, PlanSource};
+use crate::report::{self, Detail, Style};
+
+/// Show what differs between git and the cluster, and what an apply would do
+///
+/// Changes nothing. Exits with 0; with 2 when there are differences and --detailed-exitcode is given; with 3 when policy
+/// refuses.
+#[derive(Debug, clap::Args)]
+pub(super) struct PlanArgs {
+    #[command(flatten)]
+    pub(super) repository: RepositoryArgs,
+    /// Environment of driftless.yaml [default: that of --config]
+    #[arg(short, long, value_name = "ENV", required_unless_present = "config")]
+    pub(super) environment: Option<String>,
+    #[command(flatten)]
+    pub(super) cluster: ClusterArgs,
+    #[command(flatten)]
+    pub(super) secrets: SecretArgs,
+    #[command(flatten)]
+    pub(super) rules: RuleArgs,
+    #[command(flatten)]
+    pub(super) prune: PruneArgs,
+    #[command(flatten)]
+    pub(super) state: StateArgs,
+    /// Form of the output
+    #[arg(short, long, value_name = "FORMAT", default_value = "text")]
+    pub(super) output: OutputFormat,
+    /// Also save the plan, for `driftless apply FILE` and `driftless show FILE`
+    #[arg(long, value_name = "FILE")]
+    pub(super) out: Option<PathBuf>,
+    /// Exit with 2 when there are differences
+    #[arg(long)]
+    pub(super) detailed_exitcode: bool,
+}
+
+pub(super) async fn run(arguments: &PlanArgs, console: &Console) -> Result<Exit, CommandError> {
+    let repository = arguments.repository.open()?;
+    let session = Session::open(&arguments.session(), &repository, Writes::Never)?;
+    let snapshot = repository.snapshot()?;
+    let loaded = desired::load(&snapshot, &session.environment)?;
+    let options = arguments.secrets.options(session.settings.as_deref());
+    let secrets = passwords::of_desired(&options, &snapshot, &loaded.desired, Need::Optional);
+    let planned = session.pass(&secrets, &loaded.packs).plan(&loaded.desired, &source(&snapshot)).await?;
+    if let Some(path) = &arguments.out {
+        saved_plan::write(&planned.plan, path)?;
+    }
+    console.warnings(&loaded.warnings);
+    console.data(&render(&planned.plan, arguments.output, Detail::Short))?;
+    Ok(exit(&planned.plan, arguments.detailed_exitcode))
+}
+
+impl PlanArgs {
+    fn session(&self) -> SessionArgs<'_> {
+        SessionArgs {
+            cluster: &self.cluster,
+            environment: self.environment.as_deref(),
+            rules: &self.rules,
+            prune: Some(&self.prune),
+            state: &self.state,
+        }
+    }
+}
+
+/// Says where a snapshot comes from. What was last applied is added by the pass.
+pub(super) fn source(snapshot: &Snapshot) -> PlanSource {
+    PlanSource { revision: snapshot.revision.clone(), dirty: snapshot.dirty, base: None }
+}
+
+/// Writes a plan in the form that was asked for.
+pub(super) fn render(plan: &Plan, format: OutputFormat, detail: Detail) -> String {
+    match format {
+        OutputFormat::Text => report::plan_text(plan, Style::Colour, detail),
+        OutputFormat::Json => report::plan_json(plan),
+        OutputFormat::Markdown => report::plan_markdown(plan),
+    }
+}
+
+/// Says how a command ends that only shows a plan.
+pub(super) fn exit(plan: &Plan, detailed: bool) -> Exit {
+    if plan.findings.iter().any(Finding::denies) {
+        Exit::Refused
+    } else if detailed && !plan.actions.is_empty() {
+        Exit::Differences
+    } else {
+        Exit::Done
+    }
+}

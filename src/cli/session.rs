@@ -1,0 +1,92 @@
+//! Everything that a command opens before its pass, in one value: cluster, rule store, report branch, state, secrets.
+
+use super::arguments::{ClusterArgs, PruneArgs, RuleArgs, RuleDirectory, StateArgs};
+use super::clock::SystemClock;
+use super::cluster::{self, Writes};
+use super::error::CommandError;
+use super::repository::Repository;
+use crate::git::GitReportBranch;
+use crate::plan::input::Prune;
+use crate::policy::Pack;
+use crate::ports::{Cluster, LocalState, ReportBranch, RuleStore};
+use crate::prometheus;
+use crate::reconcile::{Pass, PassOptions, Secrets};
+use crate::state::StateDirectory;
+
+/// What a command gave.
+pub(super) struct SessionArgs<'a> {
+    /// The cluster.
+    pub(super) cluster: &'a ClusterArgs,
+    /// The environment, unless the settings or the plan say it.
+    pub(super) environment: Option<&'a str>,
+    /// Where rules go.
+    pub(super) rules: &'a RuleArgs,
+    /// What may be deleted; absent for commands that delete nothing.
+    pub(super) prune: Option<&'a PruneArgs>,
+    /// Where state is kept.
+    pub(super) state: &'a StateArgs,
+}
+
+/// The opened world of one command.
+pub(super) struct Session {
+    /// The environment.
+    pub(super) environment: String,
+    /// The sources of secrets, of options and settings together.
+    pub(super) settings: Option<Box<crate::config::settings::AgentSettings>>,
+    cluster: Box<dyn Cluster>,
+    rules: Option<Box<dyn RuleStore>>,
+    branch: Option<GitReportBranch>,
+    local: StateDirectory,
+    options: PassOptions,
+    clock: SystemClock,
+}
+
+impl Session {
+    /// Opens everything. Connects to nothing yet.
+    pub(super) fn open(
+        arguments: &SessionArgs<'_>,
+        repository: &Repository,
+        writes: Writes,
+    ) -> Result<Self, CommandError> {
+        let choice = arguments.cluster.choose()?;
+        let environment = choice.environment(arguments.environment)?;
+        let settings = choice.settings();
+        let rules = arguments.rules.directory(settings)?.map(open_rules).transpose()?;
+        let branch = repository.report_branch(&environment, settings)?;
+        let local = StateDirectory::new(arguments.state.directory(settings, repository.state_directory())?);
+        let options = PassOptions {
+            prune: match arguments.prune {
+                Some(PruneArgs { prune: true, .. }) => Prune::OwnedOnly,
+                Some(PruneArgs { prune: false, .. }) | None => Prune::Never,
+            },
+            max_deletions: arguments.prune.map_or(0, |prune| prune.max_deletions),
+            accepted_cluster: arguments.cluster.cluster_id(&choice),
+        };
+        let cluster = cluster::open(&choice, repository, writes)?;
+        let settings = choice.into_settings();
+        Ok(Self { environment, settings, cluster, rules, branch, local, options, clock: SystemClock })
+    }
+
+    /// Says whether there is a report branch: outside git there is none.
+    pub(super) fn has_branch(&self) -> bool {
+        self.branch.is_some()
+    }
+
+    /// Returns the pass of this world.
+    pub(super) fn pass<'a>(&'a self, secrets: &'a Secrets, packs: &'a [Pack]) -> Pass<'a> {
+        Pass {
+            cluster: self.cluster.as_ref(),
+            rules: self.rules.as_deref(),
+            branch: self.branch.as_ref().map(|branch| branch as &dyn ReportBranch),
+            local: Some(&self.local as &dyn LocalState),
+            secrets,
+            packs,
+            clock: &self.clock,
+            options: &self.options,
+        }
+    }
+}
+
+fn open_rules(rules: RuleDirectory) -> Result<Box<dyn RuleStore>, CommandError> {
+    Ok(Box::new(prometheus::RuleDirectory::new(rules.directory, rules.reload_url)?))
+}

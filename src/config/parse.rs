@@ -1,0 +1,379 @@
+//! Text to settings: one pass over the whole file, in the order in which people write it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use super::reader::{Reader, Section};
+use super::settings::{
+    AgentSettings, ApplyMode, ApplySettings, ClusterAccess, ClusterSettings, DriftSettings, ForgeSettings, ForgeType,
+    HttpSettings, ReportSettings, RepositoryUrl, RuleSettings, SecretSettings, SourceAuthentication, SourceSettings,
+    VerifyMode, VerifySettings,
+};
+use super::substitute::{Surroundings, resolve};
+use super::{tree, values};
+use crate::domain::diagnostic::{Diagnostic, Location};
+use crate::domain::names::TopicName;
+use crate::domain::secret::Secret;
+
+const ROOT: &[&str] = &[
+    "apiVersion",
+    "kind",
+    "environment",
+    "source",
+    "cluster",
+    "apply",
+    "drift",
+    "secrets",
+    "rules",
+    "report",
+    "forge",
+    "events",
+    "lease",
+    "http",
+    "stateDirectory",
+];
+const SOURCE: &[&str] = &["url", "branch", "path", "interval", "auth", "verify", "acceptRevision"];
+const SOURCE_AUTH: &[&str] =
+    &["sshKeyFile", "sshKeyPassphraseFile", "knownHostsFile", "username", "passwordFile", "caFile"];
+const CLUSTER: &[&str] = &["propertiesFile", "properties", "sandbox", "clusterId"];
+const APPLY: &[&str] = &["mode", "correctDrift", "prune", "maxDeletions", "timeout"];
+const REPORT: &[&str] = &["url", "branch", "author", "signingKeyFile"];
+const FORGE: &[&str] = &["type", "apiUrl", "repository", "tokenFile", "interval"];
+
+/// Reads settings from text. `file` is shown in the places of problems; relative paths start at `directory`.
+pub fn parse(
+    text: &str,
+    file: &str,
+    directory: &Path,
+    surroundings: Surroundings<'_>,
+) -> Result<AgentSettings, Vec<Diagnostic>> {
+    let mut reader = Reader { file, directory, surroundings, diagnostics: Vec::new() };
+    let settings = match tree::parse(text) {
+        Ok(node) => reader.section(&node, "", ROOT).and_then(|root| agent(&mut reader, &root)),
+        Err(problem) => {
+            let location = Location::new(file, problem.line, problem.column);
+            reader.error("invalid-settings-yaml", location, problem.message, None);
+            None
+        }
+    };
+    let mut diagnostics = reader.diagnostics;
+    match settings {
+        Some(settings) if diagnostics.is_empty() => Ok(settings),
+        Some(_) | None => {
+            diagnostics.sort();
+            Err(diagnostics)
+        }
+    }
+}
+
+fn agent(reader: &mut Reader<'_>, root: &Section<'_>) -> Option<AgentSettings> {
+    header(reader, root);
+    let environment = reader.parsed(root, "environment", values::environment);
+    if root.get("environment").is_none() {
+        reader.missing(
+            root,
+            "environment",
+            "name an environment of the repository's `driftless.yaml`, as in `environment: prod`",
+        );
+    }
+    let source = source(reader, root);
+    let cluster = cluster(reader, root);
+    let apply = apply(reader, root);
+    let drift = drift(reader, root);
+    let secrets = secrets(reader, root);
+    let rules = rules(reader, root);
+    let report = report(reader, root, environment.as_deref().unwrap_or_default());
+    let forge = forge(reader, root);
+    let events_topic = events(reader, root);
+    let lease_group = lease(reader, root);
+    let http = http(reader, root);
+    let state_directory = reader.path(root, "stateDirectory");
+    let (source, report) = (source?, report?);
+    if report.url.is_none() && report.branch == source.branch {
+        let location = root.get("report").map_or_else(|| Location::new(reader.file, 1, 1), |node| reader.at(node));
+        let message = format!("`report.branch` is `{}`, which is the branch of the manifests", report.branch);
+        reader.error("conflicting-settings", location, message, None);
+    }
+    Some(AgentSettings {
+        environment: environment?,
+        source,
+        cluster: cluster?,
+        apply,
+        drift,
+        secrets,
+        rules,
+        report,
+        forge,
+        events_topic,
+        lease_group,
+        http,
+        state_directory,
+    })
+}
+
+fn header(reader: &mut Reader<'_>, root: &Section<'_>) {
+    for (key, expected) in [("apiVersion", "driftless.dev/v1"), ("kind", "Agent")] {
+        if root.get(key).is_none() {
+            reader.missing(root, key, &format!("settings start with `{key}: {expected}`"));
+        }
+        let _: Option<()> =
+            reader.parsed(root, key, |raw| if raw == expected { Ok(()) } else { Err(format!("must be `{expected}`")) });
+    }
+}
+
+fn source(reader: &mut Reader<'_>, root: &Section<'_>) -> Option<SourceSettings> {
+    if root.get("source").is_none() {
+        reader.missing(
+            root,
+            "source",
+            "say where the config repository is, as in `source: {url: \"ssh://git@host/kafka.git\"}`",
+        );
+    }
+    let section = reader.subsection(root, "source", SOURCE)?;
+    if section.get("url").is_none() {
+        reader.missing(&section, "url", "say where the config repository is: an address or a directory");
+    }
+    let url = repository_url(reader, &section, "url");
+    let branch = reader.parsed(&section, "branch", values::branch).unwrap_or_else(|| "main".to_owned());
+    let path = reader.parsed(&section, "path", inside_repository).unwrap_or_else(|| ".".to_owned());
+    let interval = reader.parsed(&section, "interval", values::interval).unwrap_or(Duration::from_secs(60));
+    let auth = match reader.subsection(&section, "auth", SOURCE_AUTH) {
+        Some(auth) => SourceAuthentication {
+            ssh_key_file: reader.path(&auth, "sshKeyFile"),
+            ssh_key_passphrase_file: reader.path(&auth, "sshKeyPassphraseFile"),
+            known_hosts_file: reader.path(&auth, "knownHostsFile"),
+            username: reader.string(&auth, "username"),
+            password_file: reader.path(&auth, "passwordFile"),
+            ca_file: reader.path(&auth, "caFile"),
+        },
+        None => SourceAuthentication::default(),
+    };
+    let verify = verify(reader, &section);
+    let accept_revision = reader.parsed(&section, "acceptRevision", values::commit);
+    Some(SourceSettings { url: url?, branch, path, interval, auth, verify, accept_revision })
+}
+
+fn verify(reader: &mut Reader<'_>, source: &Section<'_>) -> VerifySettings {
+    let Some(section) = reader.subsection(source, "verify", &["mode", "keys"]) else {
+        return VerifySettings::default();
+    };
+    let modes = [("none", VerifyMode::None), ("head", VerifyMode::Head), ("every-commit", VerifyMode::EveryCommit)];
+    let mode = reader.choice(&section, "mode", &modes).unwrap_or_default();
+    let keys: Vec<_> = reader.list(&section, "keys").iter().map(|key| resolve(reader.directory, key)).collect();
+    if mode != VerifyMode::None && section.get("keys").is_none() {
+        reader.missing(&section, "keys", "name the files or directories with the public keys that are trusted");
+    }
+    VerifySettings { mode, keys }
+}
+
+/// Reads an address; what is neither a URL nor `user@host:path` is a directory, relative to the settings file.
+fn repository_url(reader: &mut Reader<'_>, section: &Section<'_>, key: &str) -> Option<RepositoryUrl> {
+    let directory = reader.directory;
+    let text = reader.string(section, key)?;
+    let scp = text.split_once(':').is_some_and(|(host, _)| !host.is_empty() && !host.contains('/'));
+    let url = if text.contains("://") || scp { text } else { resolve(directory, &text).display().to_string() };
+    Some(RepositoryUrl::new(url))
+}
+
+fn inside_repository(raw: &str) -> Result<String, String> {
+    let parts: Vec<&str> = raw.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
+    if raw.starts_with('/') || parts.contains(&"..") {
+        return Err("leads out of the repository".to_owned());
+    }
+    Ok(if parts.is_empty() { ".".to_owned() } else { parts.join("/") })
+}
+
+fn cluster(reader: &mut Reader<'_>, root: &Section<'_>) -> Option<ClusterSettings> {
+    let help = "give one of `propertiesFile`, `properties` and `sandbox`";
+    if root.get("cluster").is_none() {
+        reader.missing(root, "cluster", help);
+    }
+    let section = reader.subsection(root, "cluster", CLUSTER)?;
+    let ways = ["propertiesFile", "properties", "sandbox"];
+    let given: Vec<&str> = ways.into_iter().filter(|way| section.get(way).is_some()).collect();
+    match given.as_slice() {
+        [] => {
+            let message = "`cluster` does not say where the cluster is".to_owned();
+            let location = root.get("cluster").map_or_else(|| Location::new(reader.file, 1, 1), |node| reader.at(node));
+            reader.error("missing-setting", location, message, Some(help.to_owned()));
+        }
+        [_] => {}
+        [_, second, ..] => {
+            let location = section.get(second).map_or_else(|| Location::new(reader.file, 1, 1), |node| reader.at(node));
+            let names = given.iter().map(|way| format!("`cluster.{way}`")).collect::<Vec<_>>().join(" and ");
+            reader.error(
+                "conflicting-settings",
+                location,
+                format!("{names} exclude each other"),
+                Some(help.to_owned()),
+            );
+        }
+    }
+    let file = reader.path(&section, "propertiesFile").map(ClusterAccess::PropertiesFile);
+    let properties = properties(reader, &section).map(ClusterAccess::Properties);
+    let sandbox = reader.path(&section, "sandbox").map(ClusterAccess::Sandbox);
+    let cluster_id = reader.string(&section, "clusterId");
+    Some(ClusterSettings { access: file.or(properties).or(sandbox)?, cluster_id })
+}
+
+fn properties(reader: &mut Reader<'_>, cluster: &Section<'_>) -> Option<BTreeMap<String, Secret>> {
+    let section = reader.subsection(cluster, "properties", &[])?;
+    let mut properties = BTreeMap::new();
+    for entry in section.entries() {
+        if let Some(value) = reader.text(&entry.value, &section.name(&entry.key)) {
+            properties.insert(entry.key.clone(), Secret::new(value));
+        }
+    }
+    if !section.entries().iter().any(|entry| entry.key == "bootstrap.servers") {
+        reader.missing(
+            &section,
+            "bootstrap.servers",
+            "say where the brokers are, as in `bootstrap.servers: host:9092`",
+        );
+    }
+    Some(properties)
+}
+
+fn apply(reader: &mut Reader<'_>, root: &Section<'_>) -> ApplySettings {
+    let mut settings = ApplySettings {
+        mode: ApplyMode::Apply,
+        correct_drift: false,
+        prune: false,
+        max_deletions: 0,
+        timeout: Duration::from_secs(600),
+    };
+    let Some(section) = reader.subsection(root, "apply", APPLY) else { return settings };
+    let modes = [("observe", ApplyMode::Observe), ("apply", ApplyMode::Apply)];
+    settings.mode = reader.choice(&section, "mode", &modes).unwrap_or(settings.mode);
+    settings.correct_drift = reader.parsed(&section, "correctDrift", values::boolean).unwrap_or(settings.correct_drift);
+    settings.prune = reader.parsed(&section, "prune", values::boolean).unwrap_or(settings.prune);
+    settings.max_deletions = reader.parsed(&section, "maxDeletions", values::count).unwrap_or(settings.max_deletions);
+    settings.timeout = reader.parsed(&section, "timeout", values::duration).unwrap_or(settings.timeout);
+    settings
+}
+
+fn drift(reader: &mut Reader<'_>, root: &Section<'_>) -> DriftSettings {
+    let schedule = reader
+        .subsection(root, "drift", &["schedule"])
+        .and_then(|section| reader.parsed(&section, "schedule", values::schedule));
+    DriftSettings { schedule: schedule.unwrap_or_else(|| "0 */10 * * * *".to_owned()) }
+}
+
+fn secrets(reader: &mut Reader<'_>, root: &Section<'_>) -> SecretSettings {
+    match reader.subsection(root, "secrets", &["directory", "ageIdentityFile"]) {
+        Some(section) => SecretSettings {
+            directory: reader.path(&section, "directory"),
+            age_identity_file: reader.path(&section, "ageIdentityFile"),
+        },
+        None => SecretSettings::default(),
+    }
+}
+
+fn rules(reader: &mut Reader<'_>, root: &Section<'_>) -> Option<RuleSettings> {
+    let section = reader.subsection(root, "rules", &["directory", "reloadUrl", "ruler"])?;
+    let directory = reader.path(&section, "directory");
+    let reload_url = reader.parsed(&section, "reloadUrl", values::http_url);
+    let ruler = reader.subsection(&section, "ruler", &["url", "tenant", "tokenFile"]);
+    match (section.get("directory"), section.get("ruler")) {
+        (None, None) => {
+            reader.missing(&section, "directory", "give the directory that Prometheus loads, or `ruler`");
+            return None;
+        }
+        (Some(_), Some(node)) => {
+            let location = reader.at(node);
+            let message = "`rules.directory` and `rules.ruler` exclude each other".to_owned();
+            reader.error("conflicting-settings", location, message, None);
+            return None;
+        }
+        (Some(_), None) | (None, Some(_)) => {}
+    }
+    if let Some(ruler) = ruler {
+        if ruler.get("url").is_none() {
+            reader.missing(&ruler, "url", "give the ruler's address");
+        }
+        return Some(RuleSettings::Ruler {
+            url: reader.parsed(&ruler, "url", values::http_url)?,
+            tenant: reader.string(&ruler, "tenant"),
+            token_file: reader.path(&ruler, "tokenFile"),
+        });
+    }
+    Some(RuleSettings::Directory { directory: directory?, reload_url })
+}
+
+fn report(reader: &mut Reader<'_>, root: &Section<'_>, environment: &str) -> Option<ReportSettings> {
+    let default = format!("driftless/{environment}");
+    let Some(section) = reader.subsection(root, "report", REPORT) else {
+        return Some(ReportSettings {
+            url: None,
+            branch: default,
+            author_name: None,
+            author_email: None,
+            signing_key_file: None,
+        });
+    };
+    let named = |raw: &str| values::branch(&raw.replace("{environment}", environment));
+    let branch = reader.parsed(&section, "branch", named).unwrap_or(default);
+    let url = repository_url(reader, &section, "url");
+    let author = reader.subsection(&section, "author", &["name", "email"]);
+    Some(ReportSettings {
+        url,
+        branch,
+        author_name: author.as_ref().and_then(|author| reader.string(author, "name")),
+        author_email: author.as_ref().and_then(|author| reader.string(author, "email")),
+        signing_key_file: reader.path(&section, "signingKeyFile"),
+    })
+}
+
+fn forge(reader: &mut Reader<'_>, root: &Section<'_>) -> Option<ForgeSettings> {
+    let section = reader.subsection(root, "forge", FORGE)?;
+    for (key, help) in [("type", "one of `github`, `gitlab`, `gitea`"), ("repository", "as in `organisation/name`")] {
+        if section.get(key).is_none() {
+            reader.missing(&section, key, help);
+        }
+    }
+    let types = [("github", ForgeType::GitHub), ("gitlab", ForgeType::GitLab), ("gitea", ForgeType::Gitea)];
+    let forge_type = reader.choice(&section, "type", &types);
+    let api_url = reader.parsed(&section, "apiUrl", values::http_url);
+    if forge_type == Some(ForgeType::Gitea) && section.get("apiUrl").is_none() {
+        reader.missing(
+            &section,
+            "apiUrl",
+            "Gitea has no public address: give your server's, as in `https://git.example.org/api/v1`",
+        );
+    }
+    let repository = reader.parsed(&section, "repository", values::forge_repository);
+    let token_file = reader.path(&section, "tokenFile");
+    let interval = reader.parsed(&section, "interval", values::interval).unwrap_or(Duration::from_secs(30));
+    Some(ForgeSettings { forge_type: forge_type?, api_url, repository: repository?, token_file, interval })
+}
+
+fn events(reader: &mut Reader<'_>, root: &Section<'_>) -> Option<TopicName> {
+    let section = reader.subsection(root, "events", &["topic"])?;
+    if section.get("topic").is_none() {
+        reader.missing(&section, "topic", "name the topic for events");
+    }
+    reader.parsed(&section, "topic", values::topic)
+}
+
+fn lease(reader: &mut Reader<'_>, root: &Section<'_>) -> Option<String> {
+    let section = reader.subsection(root, "lease", &["group"])?;
+    if section.get("group").is_none() {
+        reader.missing(&section, "group", "name the consumer group");
+    }
+    reader.string(&section, "group")
+}
+
+fn http(reader: &mut Reader<'_>, root: &Section<'_>) -> Option<HttpSettings> {
+    let section = reader.subsection(root, "http", &["listen", "webhookSecretFile"])?;
+    if section.get("listen").is_none() {
+        reader.missing(&section, "listen", "give the address, as in `127.0.0.1:8080`");
+    }
+    let listen = reader.parsed(&section, "listen", values::listen);
+    let webhook_secret_file = reader.path(&section, "webhookSecretFile");
+    Some(HttpSettings { listen: listen?, webhook_secret_file })
+}
+
+#[cfg(test)]
+#[path = "parse_tests.rs"]
+mod tests;

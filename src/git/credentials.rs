@@ -1,0 +1,143 @@
+//! How to authenticate to a git server.
+
+use std::path::{Path, PathBuf};
+
+use git2::{Config, Cred, CredentialType, Error, ErrorClass, ErrorCode, RemoteCallbacks};
+
+use crate::domain::secret::Secret;
+
+/// How to authenticate to a remote. All of it is optional: then the ssh agent and git's credential helper are asked,
+/// as git itself does. Has no `Debug`, because it holds secrets.
+#[derive(Clone, Default)]
+pub struct RemoteAccess {
+    /// User name for https, and for ssh when the URL has none. Default: `git` for ssh, `x-access-token` with a token.
+    pub user: Option<String>,
+    /// Password or token for https.
+    pub token: Option<Secret>,
+    /// Private key for ssh; without it the ssh agent is asked.
+    pub ssh_key_file: Option<PathBuf>,
+    /// Passphrase of that key.
+    pub ssh_key_passphrase: Option<Secret>,
+}
+
+/// Makes the callbacks that give libgit2 one credential after the other, each once: libgit2 asks again and again for
+/// as long as it gets an answer.
+pub(super) fn callbacks<'a>(access: &'a RemoteAccess, config: Config) -> RemoteCallbacks<'a> {
+    let mut callbacks = RemoteCallbacks::new();
+    let mut tried = Tried::default();
+    callbacks.credentials(move |url, user, allowed| tried.next(access, &config, url, user, allowed));
+    callbacks
+}
+
+#[derive(Default)]
+struct Tried {
+    user_name: bool,
+    key_file: bool,
+    agent: bool,
+    token: bool,
+    helper: bool,
+    ambient: bool,
+}
+
+impl Tried {
+    fn next(
+        &mut self,
+        access: &RemoteAccess,
+        config: &Config,
+        url: &str,
+        url_user: Option<&str>,
+        allowed: CredentialType,
+    ) -> Result<Cred, Error> {
+        let user = url_user.or(access.user.as_deref());
+        let ssh_user = user.unwrap_or("git");
+        if allowed.contains(CredentialType::USERNAME) && first(&mut self.user_name) {
+            return Cred::username(ssh_user);
+        }
+        if allowed.contains(CredentialType::SSH_KEY) {
+            if let Some(file) = &access.ssh_key_file {
+                if first(&mut self.key_file) {
+                    return ssh_key(ssh_user, file, access.ssh_key_passphrase.as_ref());
+                }
+            } else if first(&mut self.agent) {
+                return Cred::ssh_key_from_agent(ssh_user);
+            }
+        }
+        if allowed.contains(CredentialType::USER_PASS_PLAINTEXT) {
+            if let Some(token) = &access.token {
+                if first(&mut self.token) {
+                    return Cred::userpass_plaintext(user.unwrap_or("x-access-token"), text(token)?);
+                }
+            } else if first(&mut self.helper) {
+                return Cred::credential_helper(config, url, user).map_err(|_| refused(self.what_was_tried()));
+            }
+        }
+        if allowed.contains(CredentialType::DEFAULT) && first(&mut self.ambient) {
+            return Cred::default();
+        }
+        Err(refused(self.what_was_tried()))
+    }
+
+    fn what_was_tried(&self) -> String {
+        let tried = [
+            (self.key_file, "the configured ssh key"),
+            (self.agent, "the ssh agent"),
+            (self.token, "the configured token"),
+            (self.helper, "git's credential helper"),
+        ];
+        let tried: Vec<&str> = tried.into_iter().filter(|(was, _)| *was).map(|(_, name)| name).collect();
+        if tried.is_empty() {
+            return "it wants a kind of credential that driftless does not have".to_owned();
+        }
+        format!("{} gave nothing that it accepts", tried.join(" and "))
+    }
+}
+
+/// Says whether this is the first time, and remembers that it was.
+fn first(tried: &mut bool) -> bool {
+    !std::mem::replace(tried, true)
+}
+
+fn ssh_key(user: &str, file: &Path, passphrase: Option<&Secret>) -> Result<Cred, Error> {
+    if !file.is_file() {
+        let message = format!("the ssh key file `{}` is not there", file.display());
+        return Err(Error::new(ErrorCode::Auth, ErrorClass::Ssh, message));
+    }
+    Cred::ssh_key(user, None, file, passphrase.map(text).transpose()?)
+}
+
+fn text(secret: &Secret) -> Result<&str, Error> {
+    let text = std::str::from_utf8(secret.expose()).map(str::trim_end);
+    text.map_err(|_| Error::new(ErrorCode::Auth, ErrorClass::Callback, "the configured secret is not UTF-8"))
+}
+
+fn refused(tried: String) -> Error {
+    Error::new(ErrorCode::Auth, ErrorClass::Callback, format!("the server refuses the credentials: {tried}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_credential_is_offered_once_and_then_the_error_says_what_was_tried() {
+        let access = RemoteAccess { token: Some(Secret::new("hunter2")), ..RemoteAccess::default() };
+        let config = Config::new().expect("a configuration");
+        let mut tried = Tried::default();
+        let mut ask =
+            || tried.next(&access, &config, "https://git.example.org/a", None, CredentialType::USER_PASS_PLAINTEXT);
+        assert!(ask().is_ok());
+        let error = ask().err().expect("a refusal");
+        assert_eq!(error.code(), ErrorCode::Auth);
+        assert!(error.message().contains("the configured token"), "{}", error.message());
+        assert!(!error.message().contains("hunter2"));
+    }
+
+    #[test]
+    fn a_missing_key_file_is_named() {
+        let file = PathBuf::from("/nowhere/id_ed25519");
+        let access = RemoteAccess { ssh_key_file: Some(file), ..RemoteAccess::default() };
+        let config = Config::new().expect("a configuration");
+        let answer = Tried::default().next(&access, &config, "ssh://host/a", Some("git"), CredentialType::SSH_KEY);
+        assert!(answer.err().expect("a refusal").message().contains("`/nowhere/id_ed25519`"));
+    }
+}

@@ -1,0 +1,136 @@
+//! Exceptions: findings that a person answers for, until a day.
+
+use regex::Regex;
+
+use super::PolicyInput;
+use super::finding::{PARAMETER_INVALID, POLICY_ERROR, Subject};
+use crate::domain::desired::{DesiredState, PolicyException};
+use crate::domain::diagnostic::Severity;
+use crate::domain::resource::ResourceId;
+use crate::plan::types::{Finding, Waiver};
+
+/// Findings that no exception waives: they say that the judgement itself cannot be trusted.
+const NEVER_WAIVED: [&str; 2] = [POLICY_ERROR, PARAMETER_INVALID];
+
+/// Marks the findings that an exception waives, and adds findings about exceptions that expired or match nothing.
+pub(super) fn waive(judged: Vec<(Subject, Finding)>, input: &PolicyInput<'_>) -> Vec<Finding> {
+    let exceptions: Vec<(&PolicyException, Vec<Regex>)> = input
+        .desired
+        .exceptions
+        .iter()
+        .map(|exception| (exception, exception.resources.iter().filter_map(|glob| matcher(glob)).collect()))
+        .collect();
+    let mut used = vec![0_usize; exceptions.len()];
+    let mut findings = Vec::with_capacity(judged.len());
+    for (subject, mut finding) in judged {
+        for ((exception, globs), used) in exceptions.iter().zip(&mut used) {
+            if !exception.rules.contains(&finding.code)
+                || NEVER_WAIVED.contains(&finding.code.as_str())
+                || !globs.iter().any(|glob| glob.is_match(subject.as_str()))
+            {
+                continue;
+            }
+            *used += 1;
+            if input.today <= exception.expires && finding.waived.is_none() {
+                finding.waived = Some(Waiver {
+                    exception: exception.name.clone(),
+                    reason: exception.reason.clone(),
+                    expires: exception.expires.to_string(),
+                });
+            }
+        }
+        findings.push(finding);
+    }
+    for ((exception, globs), used) in exceptions.iter().zip(used) {
+        if used == 0 {
+            // Without a cluster some rules have nothing to judge, so only an exception for nothing at all is certain.
+            if input.observed.is_some() || !names_something(exception, globs, input.desired) {
+                findings.push(about(exception, "exception-matches-nothing", matches_nothing(exception)));
+            }
+        } else if input.today > exception.expires {
+            let message = format!(
+                "exception `{}` expired on {}, and {used} findings count again",
+                exception.name, exception.expires
+            );
+            findings.push(about(
+                exception,
+                "exception-expired",
+                (message, "repair what was excepted, or renew it in a review"),
+            ));
+        }
+    }
+    findings
+}
+
+fn matches_nothing(exception: &PolicyException) -> (String, &'static str) {
+    let rules: Vec<&str> = exception.rules.iter().map(String::as_str).collect();
+    let message = format!(
+        "exception `{}` waives nothing: no finding of `{}` is about `{}`",
+        exception.name,
+        rules.join("`, `"),
+        exception.resources.join("`, `")
+    );
+    (message, "remove it, or correct its `rules` and `resources`")
+}
+
+fn about(exception: &PolicyException, code: &str, (message, help): (String, &str)) -> Finding {
+    Finding {
+        code: code.to_owned(),
+        severity: Severity::Warn,
+        resource: None,
+        message,
+        location: Some(exception.location.clone()),
+        rule: None,
+        help: Some(help.to_owned()),
+        waived: None,
+    }
+}
+
+/// Compiles a glob in which `*` is any text and `?` any character; everything else stands for itself, `/` and `[` too, as
+/// ACL ids hold both.
+fn matcher(glob: &str) -> Option<Regex> {
+    let pattern = regex::escape(glob).replace(r"\*", ".*").replace(r"\?", ".");
+    Regex::new(&format!("^(?s:{pattern})$")).ok()
+}
+
+/// Kinds whose findings need neither a cluster nor a user's pack.
+const DECLARED_KINDS: [&str; 5] = ["topic/", "user/", "acl/", "quota/", "rule-group/"];
+
+/// Says whether an exception is about something that git declares, or about something that only a cluster or a pack has.
+fn names_something(exception: &PolicyException, globs: &[Regex], desired: &DesiredState) -> bool {
+    if !exception.resources.iter().all(|glob| DECLARED_KINDS.iter().any(|kind| glob.starts_with(kind))) {
+        return true;
+    }
+    let mut ids = desired
+        .topics
+        .keys()
+        .cloned()
+        .map(ResourceId::Topic)
+        .chain(desired.users.keys().cloned().map(ResourceId::User))
+        .chain(desired.acls.keys().cloned().map(ResourceId::Acl))
+        .chain(desired.quotas.keys().cloned().map(ResourceId::Quota))
+        .chain(desired.rule_groups.keys().cloned().map(ResourceId::RuleGroup))
+        .map(|id| id.to_string());
+    ids.any(|id| globs.iter().any(|glob| glob.is_match(&id)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn globs_match_whole_ids_and_only_star_and_question_mark_are_special() {
+        for (glob, id, expected) in [
+            ("topic/logs-*", "topic/logs-a", true),
+            ("topic/logs-*", "topic/xlogs-a", false),
+            ("topic/logs", "topic/logs-a", false),
+            ("acl/User:a/*", "acl/User:a/allow/Read/topic/literal/x/*", true),
+            ("topic/a.b", "topic/a-b", false),
+            ("topic/?", "topic/ab", false),
+            ("topic/[a]", "topic/a", false),
+            ("*", "cluster", true),
+        ] {
+            assert_eq!(matcher(glob).expect("compiles").is_match(id), expected, "{glob} on {id}");
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! The one JSON document that rules over the whole see as `input`. Its shape is `docs/reference/policy-input.md`.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use super::PolicyInput;
+use super::finding;
+use crate::domain::desired::{Declared, DesiredState, Management};
+use crate::domain::observed::{ObservedReplication, ObservedState};
+use crate::domain::quota::{QuotaEntity, QuotaName};
+use crate::domain::resource::ResourceId;
+use crate::plan::types::Finding;
+
+/// The parameters of the built-in pack: all are whole numbers of at least 1.
+pub(super) const PARAMETERS: [&str; 2] = ["minimumReplicationFactor", "minimumInsyncReplicas"];
+
+/// Returns the parameters for the rules, and a finding for every built-in parameter of another type. Such a parameter is
+/// left out, so that the rules judge by their defaults meanwhile.
+pub(super) fn parameters(desired: &DesiredState) -> (BTreeMap<String, Value>, Vec<Finding>) {
+    let mut parameters = desired.parameters.clone();
+    let mut findings = Vec::new();
+    for name in PARAMETERS {
+        if let Some(value) = desired.parameters.get(name)
+            && !value.as_u64().is_some_and(|number| (1..=u64::from(u16::MAX)).contains(&number))
+        {
+            findings.push(finding::bad_parameter(&desired.environment, name, value));
+            parameters.remove(name);
+        }
+    }
+    (parameters, findings)
+}
+
+/// Builds the document. Fails when the plan is no JSON, which would be a bug of ours: it is reported, not skipped.
+pub(super) fn whole(
+    input: &PolicyInput<'_>,
+    parameters: &BTreeMap<String, Value>,
+) -> Result<regorus::Value, serde_json::Error> {
+    let plan = input.plan.map(serde_json::to_value).transpose()?;
+    let document = json!({
+        "environment": {"name": input.desired.environment, "parameters": parameters},
+        "today": input.today.to_string(),
+        "desired": desired(input.desired),
+        "plan": plan,
+        "cluster": input.observed.map(|observed| cluster(observed, input.desired)),
+    });
+    serde_json::from_value(document)
+}
+
+fn desired(desired: &DesiredState) -> Value {
+    json!({
+        "topics": desired.topics.values().map(topic).collect::<Vec<_>>(),
+        "users": desired.users.values().map(user).collect::<Vec<_>>(),
+        "acls": desired.acls.iter().map(|(binding, declared)| acl(binding, declared)).collect::<Vec<_>>(),
+        "quotas": desired.quotas.iter().map(|(entity, declared)| quota(entity, declared)).collect::<Vec<_>>(),
+        "brokerConfigs": desired.broker_configs.iter().map(|(scope, declared)| {
+            let mut object = resource(&ResourceId::BrokerConfig(*scope), declared);
+            object.insert("scope".into(), scope.to_string().into());
+            object.insert("config".into(), json!(declared.value));
+            Value::Object(object)
+        }).collect::<Vec<_>>(),
+        "ruleGroups": desired.rule_groups.iter().map(|(id, declared)| {
+            let mut object = resource(&ResourceId::RuleGroup(id.clone()), declared);
+            object.insert("namespace".into(), id.namespace.clone().into());
+            object.insert("group".into(), id.group.clone().into());
+            object.insert("definition".into(), json!(declared.value));
+            Value::Object(object)
+        }).collect::<Vec<_>>(),
+    })
+}
+
+/// What every declared resource has.
+fn resource<T>(id: &ResourceId, declared: &Declared<T>) -> Map<String, Value> {
+    let management = match declared.management {
+        Management::Managed => "managed",
+        Management::Unmanaged => "unmanaged",
+        Management::Paused => "paused",
+    };
+    let mut object = Map::new();
+    object.insert("id".into(), id.to_string().into());
+    object.insert("management".into(), management.into());
+    object.insert("labels".into(), json!(declared.labels));
+    object.insert("location".into(), json!(declared.location));
+    object
+}
+
+fn topic(declared: &Declared<crate::domain::topic::Topic>) -> Value {
+    let topic = &declared.value;
+    let mut object = resource(&ResourceId::Topic(topic.name.clone()), declared);
+    object.insert("name".into(), topic.name.as_str().into());
+    // Left out when git does not say: null would compare as smaller than every number.
+    if let Some(partitions) = topic.partitions {
+        object.insert("partitions".into(), partitions.into());
+    }
+    if let Some(factor) = topic.replication_factor {
+        object.insert("replicas".into(), factor.into());
+    }
+    object.insert("config".into(), json!(topic.config));
+    Value::Object(object)
+}
+
+fn user(declared: &Declared<crate::domain::user::User>) -> Value {
+    let user = &declared.value;
+    let mut object = resource(&ResourceId::User(user.name.clone()), declared);
+    object.insert("name".into(), user.name.as_str().into());
+    let credentials: Map<String, Value> =
+        user.credentials.iter().map(|(mechanism, count)| (mechanism.to_string(), (*count).into())).collect();
+    object.insert("credentials".into(), Value::Object(credentials));
+    object.insert("password".into(), json!({"name": user.password.name, "key": user.password.key}));
+    Value::Object(object)
+}
+
+fn acl(binding: &crate::domain::acl::AclBinding, declared: &Declared<()>) -> Value {
+    let mut object = resource(&ResourceId::Acl(binding.clone()), declared);
+    object.insert("principal".into(), binding.principal.as_str().into());
+    object.insert("permission".into(), binding.permission.as_str().into());
+    object.insert("operation".into(), binding.operation.as_str().into());
+    object.insert("resourceType".into(), binding.resource_type.as_str().into());
+    object.insert("patternType".into(), binding.pattern_type.as_str().into());
+    object.insert("resourceName".into(), binding.resource_name.clone().into());
+    object.insert("host".into(), binding.host.clone().into());
+    Value::Object(object)
+}
+
+fn quota(entity: &QuotaEntity, declared: &Declared<crate::domain::quota::QuotaValues>) -> Value {
+    let mut object = resource(&ResourceId::Quota(entity.clone()), declared);
+    let part = |name: &str, value: &QuotaName| (name.to_owned(), Value::from(value.as_str()));
+    let parts: Map<String, Value> = match entity {
+        QuotaEntity::User(user) => [part("user", user)].into_iter().collect(),
+        QuotaEntity::ClientId(client) => [part("clientId", client)].into_iter().collect(),
+        QuotaEntity::UserClientId(user, client) => [part("user", user), part("clientId", client)].into_iter().collect(),
+        QuotaEntity::Ip(ip) => [part("ip", ip)].into_iter().collect(),
+    };
+    let limits: Map<String, Value> =
+        declared.value.iter().map(|(key, limit)| (key.manifest_key().to_owned(), (*limit).into())).collect();
+    object.insert("entity".into(), Value::Object(parts));
+    object.insert("quotas".into(), Value::Object(limits));
+    Value::Object(object)
+}
+
+fn cluster(observed: &ObservedState, desired: &DesiredState) -> Value {
+    let brokers: Vec<Value> = observed
+        .cluster
+        .brokers
+        .iter()
+        .map(|(id, facts)| {
+            let mut object = Map::new();
+            object.insert("id".into(), (*id).into());
+            object.insert("configs".into(), json!(facts.configs));
+            if let Some(rack) = &facts.rack {
+                object.insert("rack".into(), rack.clone().into());
+            }
+            if let Some(reason) = &facts.configs_unknown {
+                object.insert("configsUnknown".into(), reason.clone().into());
+            }
+            Value::Object(object)
+        })
+        .collect();
+    // Only topics that git declares: the rules judge what git wants, and the rest may be ten thousand.
+    let topics: Map<String, Value> = desired
+        .topics
+        .keys()
+        .filter_map(|name| observed.topics.get(name).map(|topic| (name, topic)))
+        .map(|(name, topic)| {
+            let (fewest, most) = match topic.replication {
+                ObservedReplication::Uniform(factor) => (factor, factor),
+                ObservedReplication::Mixed(fewest, most) => (fewest, most),
+            };
+            let object = json!({"partitions": topic.partitions, "replicas": fewest, "mostReplicas": most});
+            (name.to_string(), object)
+        })
+        .collect();
+    let unknown_topics: Map<String, Value> = desired
+        .topics
+        .keys()
+        .filter_map(|name| observed.unknown_topics.get(name).map(|reason| (name.to_string(), reason.clone().into())))
+        .collect();
+    json!({
+        "id": observed.cluster.id,
+        "brokers": brokers,
+        "metadataVersion": observed.cluster.metadata_version,
+        "topicDefaults": observed.topic_defaults,
+        "topics": topics,
+        "unknownTopics": unknown_topics,
+    })
+}

@@ -1,0 +1,105 @@
+//! Policy: Rego rules over what git wants, what would be done, and what the cluster is like; out come findings.
+//!
+//! Two kinds of rules, told apart by their package. `package driftless` and the packages below it see the whole of an
+//! environment at once (the shape is in `docs/reference/policy-input.md`); `package main` sees one merged manifest at a
+//! time, as conftest does. Rule sets are called `deny`, `violation` or `warn`, with or without a suffix.
+//!
+//! Invariant: policy fails closed. A pack that does not compile, a rule that errors or takes too long, a result that is no
+//! finding: each is a finding `policy-error` that denies and that no exception waives. A rule is never skipped.
+//!
+//! The pack of this repository's `policy/` is embedded and always judged, in an engine of its own, so that nothing in a
+//! user's pack can change what it says. Everything here is pure; the one clock is the engine's own stopwatch.
+
+mod builtin;
+pub mod cases;
+mod codes;
+mod engine;
+mod exceptions;
+mod finding;
+mod input;
+mod rules;
+
+use std::time::Duration;
+
+use jiff::civil::Date;
+
+use crate::domain::desired::DesiredState;
+use crate::domain::diagnostic::Severity;
+use crate::domain::observed::ObservedState;
+use crate::plan::types::{Finding, Plan};
+
+pub use builtin::builtin_pack;
+pub use codes::CODES;
+pub use rules::{RuleDoc, rules};
+
+use engine::{Budget, PackEngine};
+
+/// Rego files that belong together.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Pack {
+    /// What people call it: `built-in`, or the directory.
+    pub name: String,
+    /// Path below the repository's root, and text, of every `.rego` file.
+    pub files: Vec<(String, String)>,
+}
+
+/// Everything that policy judges.
+#[derive(Debug, Clone, Copy)]
+pub struct PolicyInput<'a> {
+    /// What git wants.
+    pub desired: &'a DesiredState,
+    /// What would be done; absent when only files are validated.
+    pub plan: Option<&'a Plan>,
+    /// The live cluster; absent when only files are validated.
+    pub observed: Option<&'a ObservedState>,
+    /// The user's packs, from the base revision. The built-in pack is always judged too and is not among these.
+    pub packs: &'a [Pack],
+    /// The day (UTC) on which exceptions are looked at.
+    pub today: Date,
+}
+
+/// How long all rules together may take.
+pub const TIME_LIMIT: Duration = Duration::from_secs(30);
+
+/// Judges, and returns every finding: those that deny first, then by resource, code and message. Waived findings are
+/// among them, marked as such. Same input, same findings in the same order.
+pub fn judge(input: &PolicyInput<'_>) -> Vec<Finding> {
+    judge_within(input, TIME_LIMIT)
+}
+
+/// Judges within another time limit.
+pub fn judge_within(input: &PolicyInput<'_>, limit: Duration) -> Vec<Finding> {
+    let budget = Budget::start(limit);
+    let (parameters, mut findings) = input::parameters(input.desired);
+    let user_files: Vec<(String, String)> = input.packs.iter().flat_map(|pack| pack.files.iter().cloned()).collect();
+    let mut engines = vec![PackEngine::load(&builtin_pack().files), PackEngine::load(&user_files)];
+
+    let whole = engines.iter().any(PackEngine::judges_whole).then(|| input::whole(input, &parameters));
+    let mut judged = Vec::new();
+    for engine in &mut engines {
+        judged.append(&mut engine.take_errors());
+        match &whole {
+            Some(Ok(value)) => judged.extend(engine.judge_whole(value, input.desired, &budget)),
+            Some(Err(error)) if engine.judges_whole() => judged.push(finding::broken_input(error)),
+            Some(Err(_)) | None => {}
+        }
+        judged.extend(engine.judge_documents(&input.desired.documents, input.desired, &budget));
+    }
+    findings.extend(exceptions::waive(judged, input));
+    findings.sort_by(|left, right| order(left).cmp(&order(right)));
+    findings.dedup();
+    findings
+}
+
+fn order(finding: &Finding) -> (Severity, &str, &str, Option<&crate::domain::diagnostic::Location>, &str) {
+    (
+        finding.severity,
+        finding.resource.as_deref().unwrap_or_default(),
+        &finding.code,
+        finding.location.as_ref(),
+        &finding.message,
+    )
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,219 @@
+//! Which rules a pack has, where they stand, and what their METADATA says.
+
+use regorus::unstable::{Module, Rule, RuleHead};
+use serde::Deserialize;
+
+use super::engine::PackEngine;
+use super::{Pack, builtin_pack};
+use crate::domain::diagnostic::Severity;
+
+/// What a rule set does with what it finds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RuleSet {
+    /// `deny`, `violation`, `warn`.
+    Finds(Severity),
+    /// conftest's `exception`: names of rules that do not hold for this manifest.
+    Exempts,
+}
+
+/// What a rule sees as `input`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// The whole of an environment: `package driftless` and below.
+    Whole,
+    /// One manifest: `package main`.
+    Document,
+}
+
+/// One definition of a rule in a file. Several may share one name; Rego takes their results together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Definition {
+    pub(super) scope: Scope,
+    pub(super) set: RuleSet,
+    /// `data.PACKAGE.NAME`.
+    pub(super) path: String,
+    /// Name of the rule, such as `deny_latest`.
+    pub(super) name: String,
+    pub(super) file: String,
+    pub(super) line: u32,
+    pub(super) metadata: Metadata,
+}
+
+impl Definition {
+    /// Returns the code of what it finds, unless the finding brings its own.
+    pub(super) fn code(&self) -> String {
+        self.metadata.custom.code.clone().unwrap_or_else(|| self.name.replace('_', "-"))
+    }
+
+    /// Returns `FILE:LINE`.
+    pub(super) fn place(&self) -> String {
+        format!("{}:{}", self.file, self.line)
+    }
+
+    /// Returns the name without the prefix that says its kind, as conftest's exceptions name it.
+    pub(super) fn suffix(&self) -> &str {
+        self.name.split_once('_').map(|(_, suffix)| suffix).unwrap_or_default()
+    }
+}
+
+/// The part of OPA's `# METADATA` block that driftless shows. Other keys are other tools' business.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+pub(super) struct Metadata {
+    #[serde(default)]
+    pub(super) title: String,
+    #[serde(default)]
+    pub(super) description: String,
+    #[serde(default)]
+    pub(super) custom: Custom,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+pub(super) struct Custom {
+    #[serde(default)]
+    pub(super) code: Option<String>,
+}
+
+/// One rule, as `driftless policy list` shows it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct RuleDoc {
+    /// The pack.
+    pub pack: String,
+    /// Code of its findings.
+    pub code: String,
+    /// What its findings do.
+    pub severity: Severity,
+    /// Title of its METADATA; empty without one.
+    pub title: String,
+    /// Description of its METADATA; empty without one.
+    pub description: String,
+    /// File, below the repository's root.
+    pub file: String,
+    /// Line of the rule.
+    pub line: u32,
+}
+
+/// Lists the rules of the built-in pack and of the given ones. A pack that does not parse shows what does; [`super::judge`]
+/// says what is wrong with it.
+pub fn rules(packs: &[Pack]) -> Vec<RuleDoc> {
+    let builtin = builtin_pack();
+    let mut docs = Vec::new();
+    for pack in std::iter::once(&builtin).chain(packs) {
+        for definition in PackEngine::load(&pack.files).definitions() {
+            let RuleSet::Finds(severity) = definition.set else { continue };
+            docs.push(RuleDoc {
+                pack: pack.name.clone(),
+                code: definition.code(),
+                severity,
+                title: definition.metadata.title.clone(),
+                description: definition.metadata.description.clone(),
+                file: definition.file.clone(),
+                line: definition.line,
+            });
+        }
+    }
+    docs
+}
+
+/// Finds the rules of one module that driftless evaluates. Everything else in it is a helper of these.
+///
+/// Returns the lines of METADATA blocks that are no YAML as errors.
+pub(super) fn definitions(module: &Module, file: &str, text: &str) -> Result<Vec<Definition>, (u32, String)> {
+    let package = module.package.refr.span().text().to_owned();
+    let scope = match package.as_str() {
+        "main" => Scope::Document,
+        "driftless" => Scope::Whole,
+        below if below.starts_with("driftless.") || below.starts_with("driftless[") => Scope::Whole,
+        _ => return Ok(Vec::new()),
+    };
+    let lines: Vec<&str> = text.lines().collect();
+    let mut found = Vec::new();
+    for rule in &module.policy {
+        let head = match rule.as_ref() {
+            Rule::Spec { head, .. } => match head {
+                RuleHead::Compr { refr, .. } | RuleHead::Set { refr, .. } => refr,
+                RuleHead::Func { .. } => continue,
+            },
+            Rule::Default { refr, .. } => refr,
+        };
+        let name = head.span().text().split(['.', '[']).next().unwrap_or_default().to_owned();
+        let Some(set) = rule_set(&name, scope) else { continue };
+        let line = rule.span().line;
+        found.push(Definition {
+            scope,
+            set,
+            path: format!("data.{package}.{name}"),
+            metadata: metadata_above(&lines, line)?,
+            name,
+            file: file.to_owned(),
+            line,
+        });
+    }
+    Ok(found)
+}
+
+/// Applies conftest's convention: `^(deny|violation|warn)(_[A-Za-z0-9]+)*$`.
+fn rule_set(name: &str, scope: Scope) -> Option<RuleSet> {
+    let (kind, suffix) = name.split_once('_').map_or((name, None), |(kind, suffix)| (kind, Some(suffix)));
+    let well_formed = suffix.is_none_or(|suffix| {
+        suffix.split('_').all(|part| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric()))
+    });
+    match kind {
+        "deny" | "violation" if well_formed => Some(RuleSet::Finds(Severity::Deny)),
+        "warn" if well_formed => Some(RuleSet::Finds(Severity::Warn)),
+        "exception" if suffix.is_none() && scope == Scope::Document => Some(RuleSet::Exempts),
+        _ => None,
+    }
+}
+
+/// Reads the METADATA block that ends on the line above `line` (from 1).
+fn metadata_above(lines: &[&str], line: u32) -> Result<Metadata, (u32, String)> {
+    let end = usize::try_from(line).unwrap_or(usize::MAX).saturating_sub(1).min(lines.len());
+    let start = lines[..end].iter().rposition(|text| !text.trim_start().starts_with('#')).map_or(0, |index| index + 1);
+    let Some(marker) = lines[start..end].iter().rposition(|text| text.trim() == "# METADATA") else {
+        return Ok(Metadata::default());
+    };
+    let yaml: String = lines[start + marker + 1..end]
+        .iter()
+        .map(|text| {
+            let text = text.trim_start().trim_start_matches('#');
+            format!("{}\n", text.strip_prefix(' ').unwrap_or(text))
+        })
+        .collect();
+    if yaml.trim().is_empty() {
+        return Ok(Metadata::default());
+    }
+    serde_saphyr::from_str(&yaml).map_err(|error| {
+        let first = error.to_string().lines().next().unwrap_or_default().to_owned();
+        (u32::try_from(start + marker + 1).unwrap_or(line), first)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rule_names_follow_conftests_convention() {
+        for (name, scope, expected) in [
+            ("deny", Scope::Whole, Some(RuleSet::Finds(Severity::Deny))),
+            ("violation_a_b2", Scope::Document, Some(RuleSet::Finds(Severity::Deny))),
+            ("warn_x", Scope::Document, Some(RuleSet::Finds(Severity::Warn))),
+            ("deny_", Scope::Document, None),
+            ("denyfoo", Scope::Document, None),
+            ("exception", Scope::Document, Some(RuleSet::Exempts)),
+            ("exception", Scope::Whole, None),
+        ] {
+            assert_eq!(rule_set(name, scope), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn every_builtin_rule_says_what_it_is() {
+        let docs = rules(&[]);
+        assert_eq!(docs.len(), 10);
+        for doc in docs {
+            assert!(!doc.title.is_empty() && !doc.description.is_empty(), "{}:{}", doc.file, doc.line);
+            assert!(super::super::CODES.iter().any(|code| code.code == doc.code), "{} is explained", doc.code);
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! Why a pass could not be made.
+
+use crate::ports::{ClusterError, ClusterErrorKind, RuleStoreError, SourceError, StateError};
+
+/// Why a pass could not be made, whichever port failed.
+#[derive(Debug, thiserror::Error)]
+pub enum PassError {
+    /// The cluster could not be read.
+    #[error("failed to read the cluster")]
+    Cluster(#[source] ClusterError),
+    /// The report branch could not be read or written.
+    #[error("failed to use the report branch")]
+    Branch(#[source] SourceError),
+    /// What stands on the report branch makes no sense, so that it is not known what we own.
+    #[error("failed to read `{file}` on the report branch: {problem}")]
+    History {
+        /// The file.
+        file: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The rule store could not be used.
+    #[error("failed to read the alert rules")]
+    Rules(#[source] RuleStoreError),
+    /// The directory on this machine could not be used.
+    #[error("failed to use driftless' own directory")]
+    State(#[source] StateError),
+    /// What a saved plan relies on no longer holds.
+    #[error("the plan no longer fits the cluster: {}", .0.join("; "))]
+    Stale(Vec<String>),
+}
+
+impl PassError {
+    /// Returns what the person can do.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Cluster(error) => error.hint.clone(),
+            Self::Branch(error) => error.hint.clone(),
+            Self::Rules(error) => error.hint.clone(),
+            Self::State(error) => error.hint.clone(),
+            Self::History { .. } => Some(
+                "Restore the file on the branch, or delete the branch to start without owning anything.".to_owned(),
+            ),
+            Self::Stale(_) => Some("Make a new plan, look at it, and apply that one.".to_owned()),
+        }
+    }
+
+    /// Says whether the same pass may succeed later without anybody doing anything.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Cluster(error) => match error.kind {
+                ClusterErrorKind::Unreachable => true,
+                ClusterErrorKind::Authentication
+                | ClusterErrorKind::Settings
+                | ClusterErrorKind::Protocol
+                | ClusterErrorKind::ReadOnly => false,
+            },
+            Self::Branch(_) | Self::Rules(_) | Self::State(_) => true,
+            Self::History { .. } | Self::Stale(_) => false,
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! What the report branch says of the past.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::domain::inventory::{Inventory, LastApplied};
+use crate::domain::observed::ObservedState;
+use crate::domain::resource::ResourceId;
+use crate::plan::fields::{self, Seen};
+use crate::plan::types::FieldValue;
+use crate::ports::{JournalContents, JournalEntry, JournalPhase, ReportBranch};
+
+use super::PassError;
+
+/// The file with what we own.
+pub(super) const INVENTORY_FILE: &str = "inventory.json";
+/// The file with conditions and revisions.
+pub(super) const STATUS_FILE: &str = "status.json";
+
+/// The past of an environment.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct History {
+    /// What we own.
+    pub inventory: Inventory,
+    /// The revision that was last applied.
+    pub last_applied_revision: Option<String>,
+}
+
+impl History {
+    /// Reads the branch. A branch that is not there is an empty past; one that cannot be understood is an error, never an
+    /// empty past: what we own must not be forgotten.
+    pub fn read(branch: Option<&dyn ReportBranch>) -> Result<Self, PassError> {
+        let Some(branch) = branch else { return Ok(Self::default()) };
+        let read = |path: &str| branch.read(path).map_err(PassError::Branch);
+        let damaged = |file: &str, problem: String| PassError::History { file: file.to_owned(), problem };
+        let inventory = match read(INVENTORY_FILE)?.remove(INVENTORY_FILE) {
+            None => Inventory::default(),
+            Some(bytes) => parse_inventory(&bytes).map_err(|problem| damaged(INVENTORY_FILE, problem))?,
+        };
+        let last_applied_revision = match read(STATUS_FILE)?.remove(STATUS_FILE) {
+            None => None,
+            Some(bytes) => {
+                let status: serde_json::Value =
+                    serde_json::from_slice(&bytes).map_err(|error| damaged(STATUS_FILE, error.to_string()))?;
+                status.get("lastAppliedRevision").and_then(|revision| revision.as_str()).map(str::to_owned)
+            }
+        };
+        Ok(Self { inventory, last_applied_revision })
+    }
+}
+
+/// Writes the inventory, one resource a line, so that git stores the difference of a change in few bytes.
+pub(super) fn render_inventory(inventory: &Inventory, environment: &str) -> Vec<u8> {
+    let mut lines = vec![
+        "{".to_owned(),
+        "\"apiVersion\": \"driftless.dev/v1\",".to_owned(),
+        "\"kind\": \"Inventory\",".to_owned(),
+        format!("\"environment\": {},", json(&environment)),
+        format!("\"clusterId\": {},", json(&inventory.cluster_id)),
+        "\"resources\": {".to_owned(),
+    ];
+    let count = inventory.resources.len();
+    for (index, (id, last)) in inventory.resources.iter().enumerate() {
+        let comma = if index + 1 == count { "" } else { "," };
+        lines.push(format!("{}: {}{comma}", json(id), json(last)));
+    }
+    lines.push("}".to_owned());
+    lines.push("}".to_owned());
+    lines.push(String::new());
+    lines.join("\n").into_bytes()
+}
+
+fn json(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).expect("texts, ids and ordered maps of texts are JSON")
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct InventoryFile {
+    api_version: String,
+    kind: String,
+    #[serde(rename = "environment")]
+    _environment: String,
+    cluster_id: Option<String>,
+    resources: BTreeMap<ResourceId, LastApplied>,
+}
+
+fn parse_inventory(bytes: &[u8]) -> Result<Inventory, String> {
+    let file: InventoryFile = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+    if file.api_version != "driftless.dev/v1" || file.kind != "Inventory" {
+        return Err(format!("it is a {} of {}, not an Inventory of driftless.dev/v1", file.kind, file.api_version));
+    }
+    Ok(Inventory { cluster_id: file.cluster_id, resources: file.resources })
+}
+
+/// Takes what an earlier apply did, and could not report before it was ended, into the inventory.
+///
+/// What was done counts. What was only intended counts where the cluster shows exactly that; otherwise nothing is known
+/// of it, and the prior record stays.
+pub(super) fn fold_journal(mut inventory: Inventory, journal: &JournalContents, observed: &ObservedState) -> Inventory {
+    for (run, entries) in &journal.runs {
+        if run.cluster_id != observed.cluster.id {
+            continue;
+        }
+        let latest: BTreeMap<&str, &JournalEntry> =
+            entries.iter().map(|entry| (entry.action_id.as_str(), entry)).collect();
+        for entry in latest.values() {
+            let landed = match entry.phase {
+                JournalPhase::Done => true,
+                JournalPhase::Intended => shows(entry, observed),
+                JournalPhase::Failed => false,
+            };
+            if landed {
+                fold(&mut inventory, entry, observed);
+            }
+        }
+    }
+    inventory
+}
+
+fn is_deletion(entry: &JournalEntry) -> bool {
+    entry.action_id.ends_with("/delete")
+}
+
+fn shows(entry: &JournalEntry, observed: &ObservedState) -> bool {
+    match fields::observed_fields(observed, &entry.resource) {
+        Seen::Unknown(_) => false,
+        Seen::Absent => is_deletion(entry),
+        Seen::Present(found) => {
+            !is_deletion(entry)
+                && entry.fields.iter().all(|(path, wanted)| match (wanted, found.get(path)) {
+                    (None, None) => true,
+                    (Some(wanted), Some(have)) => {
+                        fields::same_value(entry.resource.kind(), path, &FieldValue::Text(wanted.clone()), have)
+                    }
+                    (Some(_), None) | (None, Some(_)) => false,
+                })
+        }
+    }
+}
+
+fn fold(inventory: &mut Inventory, entry: &JournalEntry, observed: &ObservedState) {
+    inventory.cluster_id = Some(observed.cluster.id.clone());
+    if is_deletion(entry) {
+        inventory.resources.remove(&entry.resource);
+        return;
+    }
+    let last: &mut LastApplied = inventory.resources.entry(entry.resource.clone()).or_default();
+    for (path, value) in &entry.fields {
+        match value {
+            Some(value) => last.fields.insert(path.clone(), value.clone()),
+            None => last.fields.remove(path),
+        };
+    }
+    if let ResourceId::Topic(name) = &entry.resource
+        && last.topic_id.is_none()
+    {
+        last.topic_id = observed.topics.get(name).and_then(|topic| topic.id);
+    }
+}

@@ -1,0 +1,234 @@
+//! The pass: observe, plan, judge.
+
+use std::collections::BTreeSet;
+
+use crate::domain::broker_config::BrokerConfigScope;
+use crate::domain::desired::DesiredState;
+use crate::domain::inventory::Inventory;
+use crate::domain::names::TopicName;
+use crate::domain::observed::{Interest, Knowledge, ObservedState};
+use crate::domain::operation::Operation;
+use crate::domain::resource::ResourceId;
+use crate::plan::diff::plan;
+use crate::plan::input::{PlanInput, PlanOptions, Prune};
+use crate::plan::operations::{Performance, performance};
+use crate::plan::seal;
+use crate::plan::types::{Plan, PlanSource, Risk, Status};
+use crate::policy::{self, Pack, PolicyInput};
+use crate::ports::{Clock, Cluster, DryRun, LocalClusterState, LocalState, ReportBranch, RuleStore};
+
+use super::PassError;
+use super::history::{History, fold_journal};
+use super::passwords::{self, Secrets};
+
+/// What the caller decides about a pass.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PassOptions {
+    /// Whether owned resources that left git are deleted.
+    pub prune: Prune,
+    /// The most resources that one pass may delete.
+    pub max_deletions: usize,
+    /// The cluster id that the person or the settings named.
+    pub accepted_cluster: Option<String>,
+}
+
+/// The world of a pass. Everything is a port; who made it is the caller's business.
+#[derive(Clone, Copy)]
+pub struct Pass<'a> {
+    /// The cluster.
+    pub cluster: &'a dyn Cluster,
+    /// Where rule groups live; without it they are unknown.
+    pub rules: Option<&'a dyn RuleStore>,
+    /// The report branch; without it nothing is owned, and nothing is recorded.
+    pub branch: Option<&'a dyn ReportBranch>,
+    /// driftless' own directory on this machine; without it passwords cannot be compared.
+    pub local: Option<&'a dyn LocalState>,
+    /// The secrets that the caller could get.
+    pub secrets: &'a Secrets,
+    /// The user's policy packs.
+    pub packs: &'a [Pack],
+    /// Time.
+    pub clock: &'a dyn Clock,
+    /// What the caller decided.
+    pub options: &'a PassOptions,
+}
+
+/// A plan with what it was made from.
+pub struct Planned {
+    /// The plan, with findings.
+    pub plan: Plan,
+    /// What was seen.
+    pub observed: ObservedState,
+    /// What we own, with what an interrupted apply left in the journal.
+    pub inventory: Inventory,
+    /// Our own directory's part for this cluster.
+    pub(super) local: Option<Box<dyn LocalClusterState>>,
+}
+
+impl<'a> Pass<'a> {
+    /// Reads the cluster, compares, asks the broker for its dry run, and lets policy judge.
+    pub async fn plan(&self, desired: &DesiredState, source: &PlanSource) -> Result<Planned, PassError> {
+        let history = History::read(self.branch)?;
+        let observed = self.observe(&interest(desired, &history.inventory)).await?;
+        let local = self.open_local(&desired.environment, &observed)?;
+        let inventory = match &local {
+            Some(local) => {
+                fold_journal(history.inventory, &local.journal().read().map_err(PassError::State)?, &observed)
+            }
+            None => history.inventory,
+        };
+        let source = PlanSource { base: history.last_applied_revision, ..source.clone() };
+        let mut plan = self.compare(desired, &observed, &inventory, local.as_deref(), &source);
+        self.add_evidence(&mut plan).await?;
+        self.ask_for_dry_run(&mut plan).await?;
+        seal::seal(&mut plan);
+        let judged = policy::judge(&PolicyInput {
+            desired,
+            plan: Some(&plan),
+            observed: Some(&observed),
+            packs: self.packs,
+            today: self.clock.today(),
+        });
+        plan.findings.extend(judged);
+        plan.findings.sort_by_key(|finding| (finding.waived.is_some(), finding.severity));
+        seal::seal(&mut plan);
+        Ok(Planned { plan, observed, inventory, local })
+    }
+
+    pub(super) fn open_local(
+        &self,
+        environment: &str,
+        observed: &ObservedState,
+    ) -> Result<Option<Box<dyn LocalClusterState>>, PassError> {
+        let open = |local: &dyn LocalState| local.open(environment, &observed.cluster.id).map_err(PassError::State);
+        self.local.map(open).transpose()
+    }
+
+    /// Compares only: no request is made.
+    pub(super) fn compare(
+        &self,
+        desired: &DesiredState,
+        observed: &ObservedState,
+        inventory: &Inventory,
+        local: Option<&dyn LocalClusterState>,
+        source: &PlanSource,
+    ) -> Plan {
+        let memory = local.map(|local| local.passwords());
+        plan(PlanInput {
+            desired,
+            observed,
+            inventory,
+            passwords: &passwords::states(desired, self.secrets, memory),
+            source,
+            options: &PlanOptions {
+                prune: self.options.prune,
+                max_deletions: self.options.max_deletions,
+                today: self.clock.today(),
+                accepted_cluster: self.options.accepted_cluster.clone(),
+            },
+        })
+    }
+
+    /// Reads the cluster, and the rule store beside it.
+    pub(super) async fn observe(&self, interest: &Interest) -> Result<ObservedState, PassError> {
+        let rules = async {
+            match self.rules {
+                Some(rules) => Some(rules.observe().await),
+                None => None,
+            }
+        };
+        let (observed, rules) = futures::join!(self.cluster.observe(interest), rules);
+        let mut observed = observed.map_err(PassError::Cluster)?;
+        match rules {
+            Some(Ok(groups)) => observed.rule_groups = Knowledge::Known(groups),
+            Some(Err(error)) => observed.rule_groups = Knowledge::Unknown(error.to_string()),
+            None => {}
+        }
+        Ok(observed)
+    }
+
+    async fn add_evidence(&self, plan: &mut Plan) -> Result<(), PassError> {
+        let topics: BTreeSet<TopicName> = plan
+            .actions
+            .iter()
+            .filter(|action| action.risk == Risk::Irreversible)
+            .filter_map(|action| match action.resource() {
+                Some(ResourceId::Topic(name)) => Some(name),
+                Some(_) | None => None,
+            })
+            .collect();
+        if topics.is_empty() {
+            return Ok(());
+        }
+        let mut evidence = self.cluster.evidence(&topics).await.map_err(PassError::Cluster)?;
+        for action in &mut plan.actions {
+            if let Some(ResourceId::Topic(name)) = action.resource() {
+                action.evidence = evidence.remove(&name);
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets the broker check what it can check. What it would refuse is blocked with its own words.
+    async fn ask_for_dry_run(&self, plan: &mut Plan) -> Result<(), PassError> {
+        let mut operations: Vec<Operation> = Vec::new();
+        let mut owners: Vec<usize> = Vec::new();
+        for (index, action) in plan.actions.iter().enumerate() {
+            if action.status == Status::Blocked {
+                continue;
+            }
+            if let Ok(Performance::Cluster(of_action)) = performance(action, None) {
+                owners.extend(std::iter::repeat_n(index, of_action.len()));
+                operations.extend(of_action);
+            }
+        }
+        if operations.is_empty() {
+            return Ok(());
+        }
+        let answers = self.cluster.dry_run(&operations).await.map_err(PassError::Cluster)?;
+        let mut vouched: std::collections::BTreeMap<usize, bool> = std::collections::BTreeMap::new();
+        for (owner, answer) in owners.into_iter().zip(answers) {
+            match answer {
+                DryRun::Accepted => {
+                    vouched.entry(owner).or_insert(true);
+                }
+                DryRun::NotChecked(_) => {
+                    vouched.insert(owner, false);
+                }
+                DryRun::Refused(error) => {
+                    vouched.insert(owner, false);
+                    let action = &mut plan.actions[owner];
+                    action.status = Status::Blocked;
+                    action.note = Some(format!("the broker would refuse it: {error}"));
+                }
+            }
+        }
+        for (index, validated) in vouched {
+            plan.actions[index].validated = validated;
+        }
+        Ok(())
+    }
+}
+
+/// Everything, with the names that git or the inventory mention looked up one by one.
+pub(super) fn interest(desired: &DesiredState, inventory: &Inventory) -> Interest {
+    let mut topics: BTreeSet<TopicName> = desired.topics.keys().cloned().collect();
+    let mut brokers: BTreeSet<i32> = BTreeSet::new();
+    let scopes = desired.broker_configs.keys().map(|scope| ResourceId::BrokerConfig(*scope));
+    for id in inventory.resources.keys().cloned().chain(scopes) {
+        match id {
+            ResourceId::Topic(name) => {
+                topics.insert(name);
+            }
+            ResourceId::BrokerConfig(BrokerConfigScope::Broker(broker)) => {
+                brokers.insert(broker);
+            }
+            ResourceId::BrokerConfig(BrokerConfigScope::Default)
+            | ResourceId::User(_)
+            | ResourceId::Acl(_)
+            | ResourceId::Quota(_)
+            | ResourceId::RuleGroup(_) => {}
+        }
+    }
+    Interest::Everything { topics, brokers }
+}

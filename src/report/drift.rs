@@ -1,0 +1,447 @@
+//! Drift: what the cluster changed since the last apply. `drift.json`, `drift.md`, and text.
+//!
+//! Nothing in it depends on the revision, the plan or the time, and numbers that always move (records, bytes) are given in
+//! steps, so that looking again at the same drift gives the same bytes.
+
+use serde::Serialize;
+
+use super::escape::{clean, closed, markdown_block, markdown_code, markdown_prose};
+use super::status::moved;
+use super::values::{approval, field_lines, origin, reason, value, yaml};
+use super::{BOLD, GREEN, RED, Style, YELLOW, counted};
+use crate::domain::observed::TopicEvidence;
+use crate::domain::resource::{ResourceId, ResourceKind};
+use crate::plan::types::{Action, ActionKind, FieldChange, FieldValue, Origin, Plan, Reason, Status, Unknown};
+
+const MOST_IN_TITLE: usize = 3;
+const MOST_SECTIONS: usize = 100;
+const MOST_NAMES: usize = 20;
+
+/// What the cluster changed since the last apply.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DriftReport {
+    /// `driftless.dev/v1`.
+    pub api_version: String,
+    /// `DriftReport`.
+    pub kind: String,
+    /// The environment.
+    pub environment: String,
+    /// Kafka's cluster id.
+    pub cluster_id: String,
+    /// `true` when nothing drifted and everything could be looked at; `null` when something could not be looked at and
+    /// nothing else drifted.
+    pub in_sync: Option<bool>,
+    /// What drifted.
+    pub drift: Vec<Drift>,
+    /// Resources that differ while their manifests pause them.
+    pub paused: Vec<ResourceId>,
+    /// Resources on the cluster that are not ours.
+    pub unmanaged: Vec<ResourceId>,
+    /// What could not be read.
+    pub unknown: Vec<Unknown>,
+}
+
+/// One resource that drifted.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Drift {
+    /// Id of the action that repairs it.
+    pub action: String,
+    /// The resource.
+    pub resource: String,
+    /// Its kind.
+    pub kind: ResourceKind,
+    /// Only the cluster moved, or git too.
+    pub origin: Origin,
+    /// What is different.
+    pub reason: Reason,
+    /// Whether an apply may repair it.
+    pub status: Status,
+    /// What differs: `observed` is what the cluster has, `desired` what git says.
+    pub fields: Vec<FieldChange>,
+    /// Why it is held, blocked or risky.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// Who is likely to feel it, in steps.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub affected: Option<String>,
+    /// The file of git that declares it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    #[serde(skip)]
+    name: String,
+    #[serde(skip)]
+    repair: ActionKind,
+}
+
+impl DriftReport {
+    /// Reads the drift out of a plan.
+    pub fn new(plan: &Plan) -> Self {
+        let drift: Vec<Drift> = plan.actions.iter().filter(|action| moved(action.origin)).map(of_action).collect();
+        let in_sync = match (drift.is_empty(), plan.unknown.is_empty()) {
+            (false, _) => Some(false),
+            (true, true) => Some(true),
+            (true, false) => None,
+        };
+        Self {
+            api_version: "driftless.dev/v1".to_owned(),
+            kind: "DriftReport".to_owned(),
+            environment: plan.environment.clone(),
+            cluster_id: plan.cluster.id.clone(),
+            in_sync,
+            drift,
+            paused: plan.paused.clone(),
+            unmanaged: plan.unmanaged.clone(),
+            unknown: plan.unknown.clone(),
+        }
+    }
+
+    /// Counts the differences that `--detailed-exitcode` reports with 2.
+    pub fn differences(&self) -> usize {
+        self.drift.len()
+    }
+
+    /// Returns the counts of commit subjects: `2 changed, 1 unmanaged`.
+    pub fn counts(&self) -> String {
+        let mut counts = vec![format!("{} changed", self.drift.len())];
+        let more =
+            [(self.unmanaged.len(), "unmanaged"), (self.paused.len(), "paused"), (self.unknown.len(), "unknown")];
+        counts.extend(more.into_iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")));
+        counts.join(", ")
+    }
+
+    fn headline(&self) -> String {
+        match self.in_sync {
+            Some(true) => "In sync: nothing changed on the cluster since the last apply".to_owned(),
+            None => format!("No drift seen, but {} could not be read", counted(self.unknown.len(), "thing", "things")),
+            Some(false) => {
+                let mut names: Vec<String> =
+                    self.drift.iter().take(MOST_IN_TITLE).map(|drift| format!("`{}`", drift.resource)).collect();
+                if self.drift.len() > MOST_IN_TITLE {
+                    names.push(format!("{} more", self.drift.len() - MOST_IN_TITLE));
+                }
+                format!(
+                    "Drift: {} on the cluster: {}",
+                    counted(self.drift.len(), "change", "changes"),
+                    names.join(", ")
+                )
+            }
+        }
+    }
+}
+
+fn of_action(action: &Action) -> Drift {
+    Drift {
+        action: action.id.clone(),
+        resource: format!("{}/{}", action.kind, action.name),
+        kind: action.kind,
+        origin: action.origin,
+        reason: action.reason,
+        status: action.status,
+        fields: action.fields.clone(),
+        note: action.note.clone(),
+        affected: affected(action),
+        file: action.location.as_ref().map(|location| location.file.clone()),
+        name: action.name.clone(),
+        repair: action.action,
+    }
+}
+
+/// Says who is likely to feel it: groups that read the topic, the order of magnitude of what is in it, the principal of an ACL.
+fn affected(action: &Action) -> Option<String> {
+    match action.resource() {
+        Some(ResourceId::Acl(binding)) => Some(format!("clients that log in as {}", binding.principal)),
+        Some(ResourceId::User(name)) => Some(format!("clients that log in as User:{name}")),
+        Some(ResourceId::Quota(entity)) => Some(format!("clients with {entity}")),
+        Some(ResourceId::BrokerConfig(_)) => Some("every client of the brokers".to_owned()),
+        Some(ResourceId::RuleGroup(_)) => Some("whoever relies on these alerts".to_owned()),
+        Some(ResourceId::Topic(_)) | None => action.evidence.as_ref().and_then(steps),
+    }
+}
+
+fn steps(evidence: &TopicEvidence) -> Option<String> {
+    let mut facts = Vec::new();
+    if let Some(groups) = evidence.active_groups.as_ref().filter(|groups| !groups.is_empty()) {
+        let names: Vec<&str> = groups.iter().take(5).map(String::as_str).collect();
+        let more = if groups.len() > 5 { " and others" } else { "" };
+        facts.push(format!("consumer groups {}{more}", names.join(", ")));
+    }
+    facts.extend(evidence.records.map(|records| match records {
+        0 => "no records".to_owned(),
+        1..=9 => "a few records".to_owned(),
+        _ => format!("at least {}", super::counted_large(10_u64.pow(records.ilog10()), "record", "records")),
+    }));
+    (!facts.is_empty()).then(|| facts.join("; "))
+}
+
+/// Says in a few words what happened.
+fn happened(drift: &Drift) -> String {
+    let what = match (drift.repair, drift.reason) {
+        (ActionKind::Create, _) => "was deleted on the cluster",
+        (ActionKind::Delete, _) => "was added on the cluster",
+        (ActionKind::Update, _) => "was changed on the cluster",
+    };
+    match drift.origin {
+        Origin::Conflict => format!("{what}, and git moved too"),
+        Origin::Drift | Origin::Change | Origin::Adopt => what.to_owned(),
+    }
+}
+
+/// Says how to take it into git instead: a sentence, and the lines to write.
+fn accept(drift: &Drift) -> (String, Option<String>) {
+    let file = drift.file.as_deref().map_or("its manifest".to_owned(), |file| format!("`{file}`"));
+    match (drift.repair, drift.kind) {
+        (ActionKind::Create, _) => (format!("remove it from {file}"), None),
+        (ActionKind::Delete, ResourceKind::Acl) => {
+            ("add the binding to a manifest of the principal".to_owned(), acl_manifest(&drift.name))
+        }
+        (ActionKind::Delete, _) => ("declare it in a manifest (`driftless import` writes one)".to_owned(), None),
+        (ActionKind::Update, ResourceKind::RuleGroup) => {
+            (format!("take the rules of the rule directory over into {file}"), None)
+        }
+        (ActionKind::Update, ResourceKind::User) => {
+            let annotations = "`driftless.dev/scram-mechanisms` and `driftless.dev/scram-iterations`";
+            (format!("set the annotations {annotations} in {file} to what the cluster has"), None)
+        }
+        (ActionKind::Update, ResourceKind::Topic) => (with_cluster(&file), accept_lines(drift, "config:")),
+        (ActionKind::Update, ResourceKind::Quota) => (with_cluster(&file), accept_lines(drift, "quotas:")),
+        (ActionKind::Update, ResourceKind::BrokerConfig) => {
+            let parent =
+                if drift.name == "default" { "default:".to_owned() } else { format!("# of broker {}", drift.name) };
+            (with_cluster(&file), accept_lines(drift, &parent))
+        }
+        (ActionKind::Update, ResourceKind::Acl) => (with_cluster(&file), None),
+    }
+}
+
+fn with_cluster(file: &str) -> String {
+    format!("change {file} to what the cluster has")
+}
+
+/// Returns the lines of `spec` that say what the cluster has: counts by themselves, keys below their parent.
+fn accept_lines(drift: &Drift, parent: &str) -> Option<String> {
+    let mut counts = Vec::new();
+    let mut keys = Vec::new();
+    for field in &drift.fields {
+        let (key, lines) = match field.path.as_str() {
+            "partitions" => ("partitions", &mut counts),
+            "replicationFactor" => ("replicas", &mut counts),
+            path => (path.strip_prefix("config.").unwrap_or(path), &mut keys),
+        };
+        let key = crate::domain::quota::QuotaKey::parse(key).map_or(key, |quota| quota.manifest_key());
+        match &field.observed {
+            Some(FieldValue::Text(value)) if value.parse::<i64>().is_ok() => {
+                lines.push(format!("{}: {value}", yaml(key)))
+            }
+            Some(FieldValue::Text(value)) => lines.push(format!("{}: {}", yaml(key), yaml(value))),
+            Some(FieldValue::Secret(_)) => {}
+            None => lines.push(format!("# without {}", clean(key))),
+        }
+    }
+    if !keys.is_empty() {
+        counts.push(parent.to_owned());
+        counts.extend(keys.into_iter().map(|line| format!("  {line}")));
+    }
+    (!counts.is_empty()).then(|| counts.join("\n"))
+}
+
+fn acl_manifest(name: &str) -> Option<String> {
+    let Some(ResourceId::Acl(binding)) = ResourceId::parse(&format!("acl/{name}")) else { return None };
+    let pattern = match binding.pattern_type {
+        crate::domain::acl::PatternType::Literal => "literal",
+        crate::domain::acl::PatternType::Prefixed => "prefix",
+    };
+    let resource = match binding.resource_type {
+        crate::domain::acl::AclResourceType::Cluster => "{type: cluster}".to_owned(),
+        kind => format!("{{type: {kind}, name: {}, patternType: {pattern}}}", yaml(&binding.resource_name)),
+    };
+    Some(format!(
+        "principals: [{}]\nrules:\n- {{type: {}, hosts: [{}], resource: {resource}, operations: [{}]}}",
+        yaml(binding.principal.as_str()),
+        binding.permission,
+        yaml(&binding.host),
+        binding.operation
+    ))
+}
+
+/// Writes `drift.json`.
+pub fn drift_json(report: &DriftReport) -> String {
+    super::json(report)
+}
+
+/// Writes `drift.md`: what somebody who is woken up by it wants to know.
+pub fn drift_markdown(report: &DriftReport) -> String {
+    let mut out = format!(
+        "# {}\n\nEnvironment {}, cluster {}.\n",
+        markdown_prose(&report.headline()),
+        markdown_code(&report.environment),
+        markdown_code(&report.cluster_id)
+    );
+    for drift in report.drift.iter().take(MOST_SECTIONS) {
+        out.push_str(&drift_section(drift));
+    }
+    if report.drift.len() > MOST_SECTIONS {
+        out.push_str(&format!("\n## … and {} more, in `drift.json`\n", report.drift.len() - MOST_SECTIONS));
+    }
+    out.push_str(&repair_markdown(report));
+    if !report.unknown.is_empty() {
+        out.push_str("\n## Not known\n\nThis could not be read. It may have drifted too.\n\n");
+        for unknown in &report.unknown {
+            out.push_str(&format!("- {}: {}\n", markdown_code(&unknown.resource), markdown_prose(&unknown.reason)));
+        }
+    }
+    out.push_str(&list_markdown(
+        "Paused",
+        "These differ, and are left alone until their annotation goes.",
+        &report.paused,
+    ));
+    out.push_str(&list_markdown(
+        "Unmanaged",
+        "These are on the cluster and in no manifest. driftless never touches them; `driftless import` writes manifests for them.",
+        &report.unmanaged,
+    ));
+    out
+}
+
+fn drift_section(drift: &Drift) -> String {
+    let mut out = format!("\n## {} {}\n\n", markdown_code(&drift.resource), happened(drift));
+    out.push_str(&format!("What: {}.\n", reason(drift.reason)));
+    if !drift.fields.is_empty() {
+        out.push('\n');
+    }
+    for field in &drift.fields {
+        if field.path == "rules" {
+            let lines = field_lines(&reversed(field), 0, ActionKind::Update);
+            out.push_str(&format!("From git to the cluster:\n\n{}", markdown_block("diff", &lines.join("\n"))));
+            continue;
+        }
+        let [git, cluster, applied] = sides(field).map(|side| markdown_code(&side));
+        let applied = if field.applied == field.desired || field.applied.is_none() {
+            String::new()
+        } else {
+            format!(", last applied was {applied}")
+        };
+        out.push_str(&format!(
+            "- {}: git says {git}, the cluster has {cluster}{applied}\n",
+            markdown_code(&field.path)
+        ));
+    }
+    if let Some(affected) = &drift.affected {
+        out.push_str(&format!("\nLikely affected: {}.\n", markdown_prose(affected)));
+    }
+    if let Some(note) = &drift.note {
+        out.push_str(&format!("\nNote: {}\n", markdown_prose(&closed(note))));
+    }
+    let (sentence, lines) = accept(drift);
+    out.push_str(&format!("\nTo keep it instead, {}.\n", markdown_prose(&sentence)));
+    out.extend(lines.map(|lines| format!("\n{}", markdown_block("yaml", &lines))));
+    out
+}
+
+/// Returns what git says, what the cluster has, and what was last applied.
+fn sides(field: &FieldChange) -> [String; 3] {
+    [&field.desired, &field.observed, &field.applied].map(|side| value(side.as_ref()))
+}
+
+/// Turns a field around: drift is read from what git says to what the cluster has.
+fn reversed(field: &FieldChange) -> FieldChange {
+    FieldChange {
+        path: field.path.clone(),
+        applied: field.applied.clone(),
+        observed: field.desired.clone(),
+        desired: field.observed.clone(),
+    }
+}
+
+fn repair_markdown(report: &DriftReport) -> String {
+    if report.drift.is_empty() {
+        return String::new();
+    }
+    let environment = yaml(&report.environment);
+    let mut out = format!(
+        "\n## How to repair\n\nLook at what would be done, then make the cluster what git says. An apply does everything that the plan shows, what git changed since the last one too:\n\n{}",
+        markdown_block("sh", &format!("driftless plan -e {environment}\ndriftless apply -e {environment}"))
+    );
+    let with = |status: Status| report.drift.iter().filter(move |drift| drift.status == status);
+    let held: Vec<&str> = with(Status::Held).map(|drift| drift.action.as_str()).collect();
+    if !held.is_empty() {
+        out.push_str(&format!(
+            "\nHeld until a commit holds this approval:\n\n{}",
+            markdown_block("yaml", &approval("drift", &held))
+        ));
+    }
+    for drift in with(Status::Blocked).take(MOST_SECTIONS) {
+        let why = drift.note.as_deref().unwrap_or(reason(drift.reason));
+        out.push_str(&format!(
+            "\n{} cannot be repaired by driftless: {}.\n",
+            markdown_code(&drift.resource),
+            markdown_prose(why)
+        ));
+    }
+    out
+}
+
+fn list_markdown(title: &str, meaning: &str, ids: &[ResourceId]) -> String {
+    if ids.is_empty() {
+        return String::new();
+    }
+    let mut out = format!("\n## {title} ({})\n\n{meaning}\n\n", ids.len());
+    out.extend(ids.iter().take(MOST_NAMES).map(|id| format!("- {}\n", markdown_code(&id.to_string()))));
+    if ids.len() > MOST_NAMES {
+        out.push_str(&format!("- … and {} more, in `drift.json`\n", ids.len() - MOST_NAMES));
+    }
+    out
+}
+
+/// Writes the drift for a terminal.
+pub fn drift_text(report: &DriftReport, style: Style) -> String {
+    let colour = match report.in_sync {
+        Some(true) => GREEN,
+        Some(false) => RED,
+        None => YELLOW,
+    };
+    let mut out = format!("{}\n", style.paint(colour, &format!("{}.", clean(&report.headline()))));
+    for drift in &report.drift {
+        let status = match drift.status {
+            Status::Planned => "",
+            Status::Held => ", held",
+            Status::Blocked => ", blocked",
+        };
+        out.push_str(&format!(
+            "\n  {} {} ({}: {}{status})\n",
+            style.paint(BOLD, &clean(&drift.resource)),
+            happened(drift),
+            origin(drift.origin),
+            reason(drift.reason)
+        ));
+        out.extend(drift.fields.iter().flat_map(text_lines).map(|line| format!("      {line}\n")));
+        out.extend(drift.affected.as_ref().map(|affected| format!("      likely affected: {}\n", clean(affected))));
+        out.extend(drift.note.as_ref().map(|note| format!("      note: {}\n", clean(note))));
+        out.extend(drift.file.as_ref().map(|file| format!("      declared in {}\n", clean(file))));
+    }
+    for unknown in &report.unknown {
+        out.push_str(&format!("  ? {} could not be read: {}\n", clean(&unknown.resource), clean(&unknown.reason)));
+    }
+    if !report.unmanaged.is_empty() {
+        out.push_str(&format!(
+            "\n{} on the cluster that no manifest declares.\n",
+            counted(report.unmanaged.len(), "resource", "resources")
+        ));
+    }
+    if !report.drift.is_empty() {
+        out.push_str(&format!(
+            "\nRepair it with `driftless apply -e {}`, or change git.\n",
+            clean(&report.environment)
+        ));
+    }
+    out
+}
+
+fn text_lines(field: &FieldChange) -> Vec<String> {
+    if field.path == "rules" {
+        return field_lines(&reversed(field), 0, ActionKind::Update);
+    }
+    let [git, cluster, _] = sides(field);
+    vec![format!("{}: git says {git}, the cluster has {cluster}", clean(&field.path))]
+}

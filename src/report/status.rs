@@ -1,0 +1,288 @@
+//! `status.json`: what the last pass came to. No times in it, so it changes only when something did.
+
+use serde::{Deserialize, Serialize};
+
+use crate::plan::apply_report::ApplyReport;
+use crate::plan::types::{Origin, Plan, Status};
+
+/// Whether the cluster is what git says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SyncState {
+    /// It is, and everything could be looked at.
+    Synced,
+    /// It is not.
+    OutOfSync,
+    /// Nobody knows.
+    Unknown,
+}
+
+impl SyncState {
+    /// Returns the word of `status.json`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Synced => "Synced",
+            Self::OutOfSync => "OutOfSync",
+            Self::Unknown => "Unknown",
+        }
+    }
+}
+
+/// Why a pass could not be finished.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ProblemReason {
+    /// The config repository cannot be read. Tried again.
+    SourceFailed,
+    /// Files of the repository are wrong. Waits for another revision.
+    ManifestsInvalid,
+    /// The cluster does not answer. Tried again.
+    ClusterUnreachable,
+    /// The cluster refuses the credentials. Waits for a person.
+    AuthenticationFailed,
+    /// The settings are wrong, or it is another cluster than they say. Waits for a person.
+    SettingsInvalid,
+    /// The cluster speaks in a way that driftless does not understand. Waits for a person.
+    ProtocolError,
+    /// The report branch cannot be written. Tried again.
+    ReportFailed,
+}
+
+impl ProblemReason {
+    /// Returns the CamelCase reason of a condition.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::SourceFailed => "SourceFailed",
+            Self::ManifestsInvalid => "ManifestsInvalid",
+            Self::ClusterUnreachable => "ClusterUnreachable",
+            Self::AuthenticationFailed => "AuthenticationFailed",
+            Self::SettingsInvalid => "SettingsInvalid",
+            Self::ProtocolError => "ProtocolError",
+            Self::ReportFailed => "ReportFailed",
+        }
+    }
+
+    /// Says whether trying again is of no use before somebody does something.
+    pub fn stalls(self) -> bool {
+        match self {
+            Self::ManifestsInvalid | Self::AuthenticationFailed | Self::SettingsInvalid | Self::ProtocolError => true,
+            Self::SourceFailed | Self::ClusterUnreachable | Self::ReportFailed => false,
+        }
+    }
+}
+
+/// What kept a pass from being finished.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Which kind of problem.
+    pub reason: ProblemReason,
+    /// What happened, as a sentence.
+    pub message: String,
+}
+
+/// What is known at the end of a pass.
+#[derive(Debug, Clone, Copy)]
+pub struct PassOutcome<'a> {
+    /// The environment.
+    pub environment: &'a str,
+    /// Kafka's cluster id, when it is known.
+    pub cluster_id: Option<&'a str>,
+    /// The plan as it was before the apply, when the pass came so far.
+    pub plan: Option<&'a Plan>,
+    /// What came of applying it, when something was applied.
+    pub apply: Option<&'a ApplyReport>,
+    /// What kept the pass from being finished.
+    pub problem: Option<&'a Problem>,
+    /// The revision that this pass looked at.
+    pub last_attempted_revision: Option<&'a str>,
+    /// The revision that was last applied without a failure, this time or before.
+    pub last_applied_revision: Option<&'a str>,
+}
+
+/// `status.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StatusReport {
+    /// `driftless.dev/v1`.
+    pub api_version: String,
+    /// `Status`.
+    pub kind: String,
+    /// The environment.
+    pub environment: String,
+    /// Kafka's cluster id.
+    pub cluster_id: Option<String>,
+    /// Whether the cluster is what git says.
+    pub sync: SyncState,
+    /// Ready, Reconciling, Stalled, in this order.
+    pub conditions: Vec<Condition>,
+    /// The revision that was last looked at.
+    pub last_attempted_revision: Option<String>,
+    /// The revision that was last applied.
+    pub last_applied_revision: Option<String>,
+    /// Id of the last plan.
+    pub last_plan: Option<String>,
+    /// Counts of the last plan, and of what became of it.
+    pub counts: StatusCounts,
+}
+
+/// One condition, as Kubernetes tools know them, without times.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Condition {
+    /// `Ready`, `Reconciling` or `Stalled`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// `True`, `False` or `Unknown`.
+    pub status: String,
+    /// Why, in CamelCase.
+    pub reason: String,
+    /// Why, as a sentence.
+    pub message: String,
+}
+
+/// Counts of `status.json`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StatusCounts {
+    /// Actions that an apply does.
+    pub planned: usize,
+    /// Actions that wait for an approval.
+    pub held: usize,
+    /// Actions that cannot be done.
+    pub blocked: usize,
+    /// Resources that the cluster changed since the last apply.
+    pub drifted: usize,
+    /// Resources on the cluster that are not ours.
+    pub unmanaged: usize,
+    /// Resources of ours that left git and stay because prune is off.
+    pub unpruned: usize,
+    /// Resources that differ while their manifests pause them.
+    pub paused: usize,
+    /// Things that could not be read.
+    pub unknown: usize,
+    /// Findings that deny.
+    pub denied: usize,
+    /// Actions that were applied.
+    pub applied: usize,
+    /// Actions that failed, were not tried or were not confirmed.
+    pub failed: usize,
+}
+
+impl StatusReport {
+    /// Says what a pass came to.
+    pub fn new(pass: &PassOutcome<'_>) -> Self {
+        let counts = counts(pass);
+        let sync = sync(pass, &counts);
+        Self {
+            api_version: "driftless.dev/v1".to_owned(),
+            kind: "Status".to_owned(),
+            environment: pass.environment.to_owned(),
+            cluster_id: pass.cluster_id.map(str::to_owned),
+            sync,
+            conditions: conditions(pass, &counts, sync),
+            last_attempted_revision: pass.last_attempted_revision.map(str::to_owned),
+            last_applied_revision: pass.last_applied_revision.map(str::to_owned),
+            last_plan: pass.plan.map(|plan| plan.id.clone()),
+            counts,
+        }
+    }
+}
+
+/// Writes `status.json`.
+pub fn status_json(report: &StatusReport) -> String {
+    super::json(report)
+}
+
+fn counts(pass: &PassOutcome<'_>) -> StatusCounts {
+    let mut counts = StatusCounts::default();
+    if let Some(plan) = pass.plan {
+        let with = |status: Status| plan.actions.iter().filter(|action| action.status == status).count();
+        counts.planned = with(Status::Planned);
+        counts.held = with(Status::Held);
+        counts.blocked = with(Status::Blocked);
+        counts.drifted = plan.actions.iter().filter(|action| moved(action.origin)).count();
+        counts.unmanaged = plan.unmanaged.len();
+        counts.unpruned = plan.unpruned.len();
+        counts.paused = plan.paused.len();
+        counts.unknown = plan.unknown.len();
+        counts.denied = plan.findings.iter().filter(|finding| finding.denies()).count();
+    }
+    if let Some(apply) = pass.apply {
+        counts.applied = apply.applied();
+        counts.failed = apply.not_done();
+    }
+    counts
+}
+
+/// Says whether the cluster moved since the last apply.
+pub(super) fn moved(origin: Origin) -> bool {
+    match origin {
+        Origin::Drift | Origin::Conflict => true,
+        Origin::Change | Origin::Adopt => false,
+    }
+}
+
+fn sync(pass: &PassOutcome<'_>, counts: &StatusCounts) -> SyncState {
+    if pass.problem.is_some() || pass.plan.is_none() {
+        return SyncState::Unknown;
+    }
+    let applied_all = pass.apply.is_some_and(|apply| apply.not_done() == 0 && !apply.interrupted);
+    let open = counts.held + counts.blocked + if applied_all { 0 } else { counts.planned };
+    if open + counts.paused + counts.unpruned > 0 {
+        return SyncState::OutOfSync;
+    }
+    if counts.unknown > 0 { SyncState::Unknown } else { SyncState::Synced }
+}
+
+/// Maps what happened to one reason, in one place: what a person must do about comes first.
+fn verdict(pass: &PassOutcome<'_>, counts: &StatusCounts, sync: SyncState) -> (&'static str, String) {
+    if let Some(problem) = pass.problem {
+        return (problem.reason.as_str(), problem.message.clone());
+    }
+    if pass.plan.is_none() {
+        return ("NotPlanned", "No plan was made yet.".to_owned());
+    }
+    if counts.denied > 0 {
+        return ("PolicyDenied", format!("{} of the findings deny; nothing was applied.", counts.denied));
+    }
+    if counts.failed > 0 {
+        return ("ApplyFailed", format!("Applied {}, and {} failed.", counts.applied, counts.failed));
+    }
+    if pass.apply.is_some_and(|apply| apply.interrupted) {
+        return ("Interrupted", format!("Applied {}, then it was interrupted.", counts.applied));
+    }
+    if counts.blocked > 0 {
+        return ("ActionsBlocked", format!("{} of the actions cannot be done.", counts.blocked));
+    }
+    if counts.held > 0 {
+        return ("ActionsHeld", format!("{} of the actions wait for an approval.", counts.held));
+    }
+    match sync {
+        SyncState::Synced => ("Synced", "The cluster is what git says.".to_owned()),
+        SyncState::Unknown => ("PartlyUnknown", format!("{} things could not be read.", counts.unknown)),
+        SyncState::OutOfSync if counts.planned > 0 => {
+            ("OutOfSync", format!("{} actions are to be done, {} because of drift.", counts.planned, counts.drifted))
+        }
+        SyncState::OutOfSync if counts.unpruned > 0 => {
+            ("NotPruned", format!("{} resources left git and stay, because prune is off.", counts.unpruned))
+        }
+        SyncState::OutOfSync => ("Paused", "Resources differ, and their manifests pause them.".to_owned()),
+    }
+}
+
+fn conditions(pass: &PassOutcome<'_>, counts: &StatusCounts, sync: SyncState) -> Vec<Condition> {
+    let (reason, message) = verdict(pass, counts, sync);
+    let stalls = pass.problem.is_some_and(|problem| problem.reason.stalls())
+        || (pass.problem.is_none() && (counts.denied > 0 || counts.held + counts.blocked > 0));
+    let ready = match (sync, pass.problem) {
+        (SyncState::Synced, _) if counts.denied == 0 && counts.failed == 0 => "True",
+        (SyncState::Unknown, None) if counts.denied == 0 && counts.failed == 0 => "Unknown",
+        (SyncState::Synced | SyncState::OutOfSync | SyncState::Unknown, _) => "False",
+    };
+    let reconciling = ready != "True" && !stalls;
+    let condition = |kind: &str, status: &str| Condition {
+        kind: kind.to_owned(),
+        status: status.to_owned(),
+        reason: reason.to_owned(),
+        message: message.clone(),
+    };
+    let truth = |value: bool| if value { "True" } else { "False" };
+    vec![condition("Ready", ready), condition("Reconciling", truth(reconciling)), condition("Stalled", truth(stalls))]
+}

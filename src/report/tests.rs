@@ -1,0 +1,327 @@
+//! Tests of the renderers: what they say is in the snapshots beside this file; the rest is what must never be said.
+
+use super::samples::{self, HOSTILE};
+use super::status::{PassOutcome, Problem, ProblemReason, SyncState};
+use super::validation::EnvironmentReport;
+use super::*;
+use crate::domain::code_doc::CodeDoc;
+use crate::domain::desired::DesiredState;
+use crate::domain::diagnostic::Severity;
+use crate::plan::apply_report::{ActionResult, ApplyReport, Outcome};
+use crate::plan::types::{Action, ActionKind, Finding, Origin, Reason, Status, Unknown};
+
+fn validation() -> ValidationReport {
+    let mut desired = DesiredState { environment: "prod".to_owned(), ..DesiredState::default() };
+    desired.passed_over.insert("apps/v1/Deployment".to_owned(), 2);
+    let findings = vec![samples::finding("replication-below-minimum", Severity::Deny)];
+    ValidationReport::new(samples::diagnostics(), vec![EnvironmentReport::new(&desired, findings)])
+}
+
+const DOCS: &[CodeDoc] = &[CodeDoc {
+    code: "unknown-field",
+    title: "a field that does not exist",
+    explanation: "It would be ignored.",
+    fix: "Correct its name.",
+}];
+
+/// Every renderer's output, by name.
+fn everything() -> Vec<(&'static str, String)> {
+    let plan = samples::plan();
+    let drift = DriftReport::new(&plan);
+    let apply = samples::apply_report();
+    let validation = validation();
+    vec![
+        ("plan.txt", plan_text(&plan, Style::Plain, Detail::Short)),
+        ("plan.md", plan_comment(&plan)),
+        ("plan.json", plan_json(&plan)),
+        ("drift.txt", drift_text(&drift, Style::Plain)),
+        ("drift.md", drift_markdown(&drift)),
+        ("drift.json", drift_json(&drift)),
+        ("apply.txt", apply_text(&apply, Style::Plain)),
+        ("apply.md", apply_markdown(&apply)),
+        ("apply.json", apply_json(&apply)),
+        ("validation.txt", validation_text(&validation, Style::Plain)),
+        ("validation.md", validation_markdown(&validation)),
+        ("validation.json", validation_json(&validation)),
+        ("validation.sarif", validation_sarif(&validation, DOCS)),
+    ]
+}
+
+#[test]
+fn every_report_says_what_its_snapshot_says() {
+    for (name, text) in everything() {
+        insta::assert_snapshot!(name, text);
+    }
+}
+
+#[test]
+fn the_same_value_gives_the_same_bytes() {
+    assert_eq!(everything(), everything());
+}
+
+#[test]
+fn no_text_of_others_controls_a_terminal_or_a_page() {
+    for (name, text) in everything() {
+        let machine = name.ends_with("json") || name.ends_with("sarif");
+        assert!(!text.contains('\u{1b}'), "{name} lets an escape sequence through");
+        assert!(!text.contains("\nDriftless-Plan: forged"), "{name} lets a line break through");
+        assert!(machine || !text.contains('\u{202e}'), "{name} lets a bidirectional mark through");
+        if name.ends_with(".md") {
+            let outside_code: String = outside_code(&text);
+            for bad in ["<img", "</details>", "@admins", "<b>"] {
+                assert!(!outside_code.contains(bad), "{name} shows {bad} as it is:\n{outside_code}");
+            }
+        }
+    }
+}
+
+/// Returns a Markdown text without its code spans, as CommonMark finds them: a run of backticks closes at the next run of the
+/// same length.
+fn outside_code(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(start) = rest.find('`') {
+        out.push_str(&rest[..start]);
+        let fence = rest[start..].chars().take_while(|c| *c == '`').count();
+        let after = &rest[start + fence..];
+        let mut at = 0;
+        let close = loop {
+            let Some(next) = after[at..].find('`') else { break None };
+            let run = after[at + next..].chars().take_while(|c| *c == '`').count();
+            if run == fence {
+                break Some(at + next + run);
+            }
+            at += next + run;
+        };
+        rest = match close {
+            Some(end) => &after[end..],
+            None => after,
+        };
+    }
+    out.push_str(rest);
+    out
+}
+
+#[test]
+fn a_secret_is_only_a_mark() {
+    for (name, text) in everything() {
+        if name.starts_with("plan.") && !name.ends_with("json") {
+            assert!(text.contains("(secret) → (secret)"), "{name}: {text}");
+        }
+    }
+}
+
+#[test]
+fn colour_adds_only_escape_sequences() {
+    let plan = samples::plan();
+    let coloured = plan_text(&plan, Style::Colour, Detail::Full);
+    assert!(coloured.contains('\u{1b}'));
+    assert_eq!(anstream::adapter::strip_str(&coloured).to_string(), plan_text(&plan, Style::Plain, Detail::Full));
+}
+
+#[test]
+fn in_sync_is_said_only_when_everything_was_looked_at() {
+    let mut plan = samples::plan_in_sync();
+    let says = |plan: &Plan| {
+        let drift = DriftReport::new(plan);
+        let texts =
+            [plan_text(plan, Style::Plain, Detail::Short), drift_text(&drift, Style::Plain), drift_markdown(&drift)];
+        texts.map(|text| text.contains("In sync"))
+    };
+    assert_eq!(says(&plan), [true, true, true]);
+    assert_eq!(DriftReport::new(&plan).in_sync, Some(true));
+    plan.unknown = vec![Unknown { resource: "acl".into(), reason: "no permission".into() }];
+    assert_eq!(says(&plan), [false, false, false]);
+    assert_eq!(DriftReport::new(&plan).in_sync, None);
+    assert!(drift_markdown(&DriftReport::new(&plan)).starts_with("# No drift seen, but 1 thing could not be read\n"));
+}
+
+#[test]
+fn looking_again_at_the_same_drift_gives_the_same_files() {
+    let first = samples::plan();
+    let mut later = first.clone();
+    later.id = "sha256:other".into();
+    later.source.revision = Some("another".into());
+    later.source.base = None;
+    for action in &mut later.actions {
+        if let Some(evidence) = &mut action.evidence {
+            evidence.records = evidence.records.map(|records| records + 1_000);
+            evidence.bytes = evidence.bytes.map(|bytes| bytes * 2);
+        }
+        if let Some(location) = &mut action.location {
+            location.line += 3;
+        }
+    }
+    let (first, later) = (DriftReport::new(&first), DriftReport::new(&later));
+    assert_eq!(drift_json(&first), drift_json(&later));
+    assert_eq!(drift_markdown(&first), drift_markdown(&later));
+}
+
+#[test]
+fn a_large_plan_is_cut_with_a_count_and_deletions_are_not_hidden() {
+    let mut plan = samples::plan_in_sync();
+    let create = |index: usize| samples::action(&format!("topic/t{index}"), ActionKind::Create, vec![]);
+    plan.actions = (0..10_000).map(create).collect();
+    plan.actions.push(samples::action("topic/zzz", ActionKind::Delete, vec![]));
+    let short = plan_text(&plan, Style::Plain, Detail::Short);
+    assert!(short.lines().count() < 150 && short.contains("… and 9900 more"), "{short}");
+    assert!(short.contains("- delete topic/zzz"));
+    assert!(plan_text(&plan, Style::Plain, Detail::Full).lines().count() > 10_000);
+    let markdown = plan_comment(&plan);
+    assert!(markdown.len() < 65_000 && markdown.contains(" more, in the plan's JSON"));
+    assert!(markdown.contains("**delete** `topic/zzz`"));
+}
+
+#[test]
+fn the_bindings_of_one_principal_are_one_entry_however_many() {
+    let mut plan = samples::plan_in_sync();
+    let binding = |index: usize, operation: &str| {
+        let id = format!("acl/User:alice/allow/{operation}/topic/literal/t{index}/*");
+        samples::action(&id, ActionKind::Create, vec![])
+    };
+    plan.actions = (0..5_000).flat_map(|index| [binding(index, "Read"), binding(index, "Describe")]).collect();
+    let short = plan_text(&plan, Style::Plain, Detail::Short);
+    assert!(short.contains("+ create 10000 bindings of User:alice"), "{short}");
+    assert!(short.contains("allow Read, Describe on topic t0, from anywhere"));
+    assert!(short.contains("… and 4900 more") && short.lines().count() < 130);
+    assert!(plan_comment(&plan).contains("… and 4950 more"));
+}
+
+#[test]
+fn a_comment_fits_even_when_every_name_and_value_is_long() {
+    let mut plan = samples::plan_in_sync();
+    let long = "x".repeat(30_000);
+    let update = |index: usize| {
+        let fields = vec![samples::field("config.a", None, samples::text(&long), samples::text(&long))];
+        Action {
+            status: Status::Held,
+            ..samples::action(&format!("topic/{}{index}", "y".repeat(240)), ActionKind::Update, fields)
+        }
+    };
+    plan.actions = (0..500).map(update).collect();
+    plan.unknown = (0..500).map(|_| Unknown { resource: "acl".into(), reason: "`".repeat(5_000) }).collect();
+    let finding = Finding { message: "*".repeat(20_000), ..samples::finding("x", Severity::Deny) };
+    plan.findings = vec![samples::finding("y", Severity::Deny), finding];
+    let markdown = plan_comment(&plan);
+    assert!(markdown.chars().count() < 65_536, "{}", markdown.chars().count());
+}
+
+#[test]
+fn the_comment_marker_cannot_be_left() {
+    assert_eq!(plan_comment_marker("prod", "a--> <b"), "<!-- driftless:plan environment=prod cluster=a_____b -->");
+}
+
+fn pass<'a>(plan: Option<&'a Plan>, apply: Option<&'a ApplyReport>, problem: Option<&'a Problem>) -> StatusReport {
+    StatusReport::new(&PassOutcome {
+        environment: "prod",
+        cluster_id: Some("vVx3-w"),
+        plan,
+        apply,
+        problem,
+        last_attempted_revision: Some("1a2b3c"),
+        last_applied_revision: None,
+    })
+}
+
+#[test]
+fn conditions_follow_from_what_happened() {
+    let in_sync = samples::plan_in_sync();
+    let with = |change: &dyn Fn(&mut Plan)| {
+        let mut plan = in_sync.clone();
+        change(&mut plan);
+        plan
+    };
+    let action = samples::action("topic/a", ActionKind::Create, vec![]);
+    let planned = with(&|plan| plan.actions = vec![action.clone()]);
+    let held = with(&|plan| plan.actions = vec![Action { status: Status::Held, ..action.clone() }]);
+    let denied = with(&|plan| plan.findings = vec![samples::finding("x", Severity::Deny)]);
+    let unknown = with(&|plan| plan.unknown = vec![Unknown { resource: "acl".into(), reason: "no".into() }]);
+    let unpruned = with(&|plan| plan.unpruned = action.resource().into_iter().collect());
+    let done = |outcome| ApplyReport {
+        plan_id: planned.id.clone(),
+        environment: "prod".into(),
+        results: vec![ActionResult { action_id: action.id.clone(), outcome }],
+        interrupted: false,
+    };
+    let applied = done(Outcome::Applied);
+    let failed = done(Outcome::Failed { code: "X".into(), message: "no".into(), unchanged: true });
+    let down = Problem { reason: ProblemReason::ClusterUnreachable, message: "nobody answers".into() };
+    let invalid = Problem { reason: ProblemReason::ManifestsInvalid, message: "3 errors".into() };
+    let cases = [
+        ("in sync", pass(Some(&in_sync), None, None), SyncState::Synced, "Synced", ["True", "False", "False"]),
+        ("to do", pass(Some(&planned), None, None), SyncState::OutOfSync, "OutOfSync", ["False", "True", "False"]),
+        (
+            "applied",
+            pass(Some(&planned), Some(&applied), None),
+            SyncState::Synced,
+            "Synced",
+            ["True", "False", "False"],
+        ),
+        (
+            "failed",
+            pass(Some(&planned), Some(&failed), None),
+            SyncState::OutOfSync,
+            "ApplyFailed",
+            ["False", "True", "False"],
+        ),
+        ("held", pass(Some(&held), None, None), SyncState::OutOfSync, "ActionsHeld", ["False", "False", "True"]),
+        ("denied", pass(Some(&denied), None, None), SyncState::Synced, "PolicyDenied", ["False", "False", "True"]),
+        (
+            "unknown",
+            pass(Some(&unknown), None, None),
+            SyncState::Unknown,
+            "PartlyUnknown",
+            ["Unknown", "True", "False"],
+        ),
+        (
+            "not pruned",
+            pass(Some(&unpruned), None, None),
+            SyncState::OutOfSync,
+            "NotPruned",
+            ["False", "True", "False"],
+        ),
+        ("down", pass(None, None, Some(&down)), SyncState::Unknown, "ClusterUnreachable", ["False", "True", "False"]),
+        (
+            "invalid",
+            pass(None, None, Some(&invalid)),
+            SyncState::Unknown,
+            "ManifestsInvalid",
+            ["False", "False", "True"],
+        ),
+    ];
+    for (name, report, sync, reason, statuses) in cases {
+        assert_eq!(report.sync, sync, "{name}");
+        assert_eq!(report.conditions.iter().map(|c| c.status.as_str()).collect::<Vec<_>>(), statuses, "{name}");
+        assert!(report.conditions.iter().all(|condition| condition.reason == reason), "{name}: {report:#?}");
+    }
+}
+
+#[test]
+fn commit_messages_have_the_promised_subjects_and_trailers() {
+    let plan = samples::plan();
+    let trailers = commit::Trailers {
+        environment: "prod".into(),
+        cluster_id: HOSTILE.into(),
+        revision: Some("1a2b3c".into()),
+        plan: Some("sha256:01".into()),
+        digest: None,
+    };
+    let drift = commit::drift_message(&DriftReport::new(&plan), &trailers);
+    assert_eq!(drift.lines().next(), Some("drift(prod): 4 changed, 12 unmanaged, 1 paused, 1 unknown"));
+    let names: Vec<&str> = drift.lines().skip(2).filter_map(|line| line.split(':').next()).collect();
+    assert_eq!(names, ["Driftless-Environment", "Driftless-Cluster-Id", "Driftless-Revision", "Driftless-Plan"]);
+    let apply = commit::apply_message(&samples::apply_report(), &trailers);
+    assert_eq!(apply.lines().next(), Some("apply(prod): 42 applied, 4 failed"));
+    let status = commit::status_message(&pass(Some(&plan), None, None), &trailers);
+    assert_eq!(status.lines().next(), Some("status(prod): OutOfSync, PolicyDenied"));
+}
+
+#[test]
+fn drift_is_what_the_cluster_moved() {
+    let mut plan = samples::plan_in_sync();
+    for (origin, expected) in [(Origin::Change, 0), (Origin::Adopt, 0), (Origin::Drift, 1), (Origin::Conflict, 1)] {
+        let action = samples::action("topic/a", ActionKind::Create, vec![]);
+        plan.actions = vec![Action { origin, reason: Reason::DeletedInCluster, ..action }];
+        assert_eq!(DriftReport::new(&plan).differences(), expected, "{origin:?}");
+    }
+}
