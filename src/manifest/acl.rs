@@ -1,9 +1,11 @@
 //! ACL rules, in Strimzi's shape; and `KafkaAcl`, which has the same rules for any principals.
 
+use std::collections::BTreeMap;
+
 use crate::domain::acl::{
     AclBinding, AclOperation, AclPermission, AclResourceType, CLUSTER_RESOURCE_NAME, PatternType,
 };
-use crate::domain::desired::Management;
+use crate::domain::desired::{Declared, Management};
 use crate::domain::names::Principal;
 
 use super::codes::Code;
@@ -236,7 +238,6 @@ pub(crate) fn add_bindings(
     principal: &Principal,
     principal_span: Span,
     rules: &[AclRule],
-    header: &Header<'_>,
     management: Management,
     collector: &mut Collector<'_>,
 ) {
@@ -259,7 +260,11 @@ pub(crate) fn add_bindings(
             let known = collector.state.acls.get(&binding).map(|declared| declared.management);
             // A binding that one manifest manages is managed, though another that has it too is paused.
             if known.is_none() || (known != Some(Management::Managed) && management == Management::Managed) {
-                let declared = header.declare((), rule.span, management, Default::default(), &collector.sink);
+                // A binding is the union of all manifests that have it, so the labels of one would mean nothing; and at
+                // 50,000 bindings they are 30 MB.
+                let location = collector.sink.location(rule.span);
+                let (fields, labels) = (BTreeMap::new(), BTreeMap::new());
+                let declared = Declared { value: (), location, fields, management, labels };
                 collector.state.acls.insert(binding, declared);
             }
         }
@@ -282,7 +287,7 @@ pub(crate) fn read(merged: &Merged, header: &Header<'_>, collector: &mut Collect
         spec.require("rules", sink).map(|node| read_rules(node, "spec.rules", Dialect::Own, sink)).unwrap_or_default();
     let management = header.management(false);
     for (principal, span) in principals {
-        add_bindings(&principal, span, &rules, header, management, collector);
+        add_bindings(&principal, span, &rules, management, collector);
     }
 }
 

@@ -55,6 +55,18 @@ pub struct LoadOptions {
     /// The version of the target's brokers, for config keys and values. Without it, what any supported version takes
     /// passes, with a warning where not all of them do.
     pub kafka_version: Option<KafkaVersion>,
+    /// Whether `DesiredState::documents` is filled.
+    pub documents: Documents,
+}
+
+/// What becomes of the merged manifests after they were read. At 50,000 ACL rules they are 85 MB as JSON.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Documents {
+    /// They are kept as JSON, for policies on documents.
+    #[default]
+    Keep,
+    /// They are dropped: right when the environment has no policy directories.
+    Drop,
 }
 
 /// Loads one environment. The state is there only when no diagnostic is an error. Diagnostics are sorted by place.

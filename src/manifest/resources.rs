@@ -12,7 +12,7 @@ use super::merge::Merged;
 use super::node::{Node, Span};
 use super::sink::Sink;
 use super::yaml::shorten;
-use super::{LoadOptions, acl, approval, cluster_config, quota, rules, secrets, topic, user};
+use super::{Documents, LoadOptions, acl, approval, cluster_config, quota, rules, secrets, topic, user};
 
 /// What the readers add to.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ pub(crate) fn read_all(merged: Vec<Merged>, collector: &mut Collector<'_>) {
             collector.sink.help_missing_fields(mark, help);
             warn_of_patch_of_nothing(&resource, &mut collector.sink);
         }
-        if !collector.sink.has_errors() {
+        if collector.options.documents == Documents::Keep && !collector.sink.has_errors() {
             let location = collector.sink.location(resource.document_span);
             collector.state.documents.push(Document { json: resource.node.to_json(), location });
         }

@@ -191,12 +191,14 @@ impl Builder {
 
     fn close(&mut self, parsed: &mut Parsed) -> Result<(), Problem> {
         let (node, anchor, height, start) = match self.stack.pop() {
-            Some(Frame::Sequence { span, anchor, height, start, items }) => {
+            Some(Frame::Sequence { span, anchor, height, start, mut items }) => {
+                items.shrink_to_fit(); // Trees of a whole repository stand in memory together.
                 (Node { span, value: Value::Sequence(items) }, anchor, height, start)
             }
             Some(Frame::Mapping { span, anchor, height, start, mut entries, merged, .. }) => {
                 self.report_duplicates(&entries);
                 merge_keys(&mut entries, merged);
+                entries.shrink_to_fit();
                 (Node { span, value: Value::Mapping(entries) }, anchor, height, start)
             }
             None => return Ok(()), // The parser closes only what it opened.

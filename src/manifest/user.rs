@@ -73,7 +73,7 @@ pub(crate) fn read(merged: &Merged, header: &Header<'_>, collector: &mut Collect
     add_credentials(authentication, password, header, collector);
     let management = header.management(false);
     if let Some(rules) = get("authorization").and_then(|node| read_authorization(node, !is_v1, &mut collector.sink)) {
-        acl::add_bindings(&Principal::user(&user_name), header.name_span, &rules, header, management, collector);
+        acl::add_bindings(&Principal::user(&user_name), header.name_span, &rules, management, collector);
     }
     if let Some(limits) = get("quotas").map(|node| read_quotas(node, &mut collector.sink))
         && !limits.is_empty()

@@ -224,7 +224,7 @@ proptest! {
             imported.files.iter().map(|(path, bytes)| (path.clone(), SnapshotFile::Content(bytes.clone()))).collect();
         files.insert("driftless.yaml".into(), SnapshotFile::Content(imported.repository_file.clone().into_bytes()));
         let snapshot = Snapshot { revision: None, dirty: false, files };
-        let (desired, problems) = load(&snapshot, "prod", &LoadOptions { kafka_version: Some((4, 3)) });
+        let (desired, problems) = load(&snapshot, "prod", &LoadOptions { kafka_version: Some((4, 3)), ..LoadOptions::default() });
         let text = || imported.files.values().map(|bytes| String::from_utf8_lossy(bytes)).collect::<Vec<_>>().join("---\n");
         let Some(desired) = desired else {
             return Err(TestCaseError::fail(format!("{problems:#?}\n{}", text())));

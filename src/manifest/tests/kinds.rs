@@ -123,7 +123,8 @@ fn the_target_version_decides_when_it_is_known() {
         ("base/a.yaml", &topic("{config: {message.format.version: '2.8', segment.bytes: 1000}}")),
     ];
     let codes = |version| {
-        let (_, diagnostics) = load(&snapshot(&files), "prod", &LoadOptions { kafka_version: Some(version) });
+        let (_, diagnostics) =
+            load(&snapshot(&files), "prod", &LoadOptions { kafka_version: Some(version), ..LoadOptions::default() });
         diagnostics.into_iter().filter(Diagnostic::is_error).map(|diagnostic| diagnostic.code).collect::<Vec<_>>()
     };
     assert_eq!(codes((3, 9)), Vec::<String>::new());

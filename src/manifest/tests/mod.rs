@@ -103,6 +103,16 @@ fn a_scram_user_with_everything_is_read() {
 }
 
 #[test]
+fn documents_are_dropped_when_nobody_needs_them() {
+    let files = [(REPOSITORY_FILE, &*REPOSITORY.replace(", prod", "")), ("base/a.yaml", TOPIC)];
+    for (documents, n_kept) in [(Documents::Keep, 1), (Documents::Drop, 0)] {
+        let options = LoadOptions { documents, ..LoadOptions::default() };
+        let (state, _) = load(&snapshot(&files), "prod", &options);
+        assert_eq!(state.map(|state| state.documents.len()), Some(n_kept));
+    }
+}
+
+#[test]
 fn layers_merge_and_remove() {
     let state = merged(&[
         (REPOSITORY_FILE, REPOSITORY),
