@@ -126,16 +126,17 @@ fn a_broken_file_in_an_earlier_layer_does_not_make_patches_look_wrong() {
 }
 
 #[test]
-fn rule_files_are_keyed_by_their_stem_and_replaced_whole() {
+fn rule_files_are_keyed_by_their_path_and_replaced_whole() {
     let group = |name: &str| format!("groups: [{{name: {name}, rules: [{{record: a, expr: up}}]}}]\n");
     let state = merged(&[
         (REPOSITORY_FILE, REPOSITORY),
         ("base/rules/kafka.yml", &group("one")),
-        ("prod/kafka.yaml", &group("two")),
+        ("prod/rules/kafka.yaml", &group("two")),
+        ("prod/kafka.yaml", &group("three")),
     ]);
     assert_eq!(
         state.rule_groups.keys().map(|id| format!("{}/{}", id.namespace, id.group)).collect::<Vec<_>>(),
-        ["kafka/two"]
+        ["kafka/three", "rules/kafka/two"]
     );
     let found = problems(&[
         (REPOSITORY_FILE, REPOSITORY),
