@@ -5,6 +5,7 @@ mod cli_import;
 mod cli_support;
 mod cli_usage;
 mod contract;
+mod e2e_example;
 mod git_report_branch;
 mod git_source;
 mod git_support;
@@ -23,4 +24,6 @@ mod prometheus_rules;
 
 mod support {
     pub(crate) mod brokers;
+    pub(crate) mod facts;
+    pub(crate) mod repository;
 }
