@@ -14,6 +14,7 @@ mod honest_plans;
 mod honest_support;
 mod pass;
 mod prometheus_rules;
+mod secrets;
 
 mod support {
     pub(crate) mod brokers;
