@@ -166,18 +166,14 @@ fn a_cluster_with_brokers_down_or_frozen_is_planned_or_given_up_in_time() {
     place.in_sync();
     kafka.start_broker(2);
 
-    // One frozen: its connections open, and nothing comes.
-    kafka.pause_broker(3);
+    // One frozen that is not the active controller: its connections open, and nothing comes. (What goes through a frozen
+    // controller waits in the other brokers until they give up themselves, half a minute and more.)
+    let quorum = kafka.tool(&["quorum", "describe", "--status"]);
+    let frozen = if quorum.lines().any(|line| line.starts_with("LeaderId:") && line.ends_with(" 3")) { 1 } else { 3 };
+    kafka.pause_broker(frozen);
     place.topics(&[wanted("3000000")]);
-    let codes = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        let started = std::time::Instant::now();
-        let code = place.run("plan --detailed-exitcode").code;
-        (code, started.elapsed())
-    }));
-    kafka.resume_broker(3);
-    let (code, elapsed) = codes.expect("it ran");
-    assert_eq!(code, 2);
-    assert!(elapsed < Duration::from_secs(60), "{elapsed:?}");
+    within(Duration::from_secs(30), || assert_eq!(place.run("plan --detailed-exitcode").code, 2));
+    kafka.resume_broker(frozen);
 
     // All of them.
     for id in [1, 2, 3] {

@@ -48,8 +48,7 @@ fn killed_in_the_middle(kafka: &KafkaEnv) {
     let mut child = place.start("apply --yes -q");
     let done = wait_for_first_batch(&place, &mut child);
     child.kill().expect("kill -9");
-    let status = child.wait().expect("ends");
-    assert_eq!(status.code(), None, "it was killed, and had not ended by itself");
+    assert_eq!(place.end(child).0, None, "it was killed, and had not ended by itself");
     assert!((1..1_000).contains(&done), "{done} in the journal");
     assert_eq!(place.owned(), Vec::<String>::new(), "nothing came to the branch");
 
@@ -86,11 +85,10 @@ fn stopped_in_the_middle(kafka: &KafkaEnv) {
         let mut child = place.start("apply --yes");
         let _ = wait_for_first_batch(&place, &mut child);
         signal(&child, name);
-        let output = child.wait_with_output().expect("ends");
-        let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        assert_eq!(output.status.code(), Some(1), "{stderr}");
+        let (code, stdout, stderr) = place.end(child);
+        assert_eq!(code, Some(1), "{stdout}{stderr}");
         assert!(stderr.contains("Stopping after the batch in flight"), "{stderr}");
-        let said = stdout.lines().find(|line| line.to_lowercase().contains("applied")).unwrap_or_default();
+        let said = stdout.lines().find(|line| line.starts_with("Applied ")).unwrap_or_default();
         let numbers: Vec<usize> = said.split(|c: char| !c.is_ascii_digit()).filter_map(|n| n.parse().ok()).collect();
         assert!(numbers.contains(&1_000), "{said}\n{stdout}");
         let done = on_cluster(kafka, &prefix).len();

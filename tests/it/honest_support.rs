@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command};
 
 use serde_json::Value;
 
@@ -52,12 +52,6 @@ impl Place {
         self
     }
 
-    /// Gives the binary a variable.
-    pub(crate) fn variable(mut self, name: &str, value: &str) -> Self {
-        self.desk = self.desk.variable(name, value);
-        self
-    }
-
     pub(crate) fn repository(&self) -> PathBuf {
         self.desk.path().join("repo")
     }
@@ -86,11 +80,20 @@ impl Place {
         self.desk.run(&self.line(line))
     }
 
-    /// Like [`Place::run`], without waiting for the end.
-    pub(crate) fn start(&self, line: &str) -> std::process::Child {
+    /// Like [`Place::run`], without waiting for the end. What it says goes to files: a pipe that nobody empties would
+    /// stop it.
+    pub(crate) fn start(&self, line: &str) -> Child {
         let mut command = self.desk.command();
-        command.args(self.line(line).split_whitespace()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let file = |name: &str| std::fs::File::create(self.desk.path().join(name)).unwrap();
+        command.args(self.line(line).split_whitespace()).stdout(file("stdout")).stderr(file("stderr"));
         command.spawn().unwrap()
+    }
+
+    /// Waits for a started command.
+    pub(crate) fn end(&self, mut child: Child) -> (Option<i32>, String, String) {
+        let code = child.wait().unwrap().code();
+        let text = |name: &str| std::fs::read_to_string(self.desk.path().join(name)).unwrap();
+        (code, text("stdout"), text("stderr"))
     }
 
     /// Returns how `plan`, `plan --detailed-exitcode` and `apply` end, in this order.
@@ -195,7 +198,7 @@ fn described(line: &str) -> (String, Described) {
 }
 
 /// Sends a signal to a process that this test started.
-pub(crate) fn signal(child: &std::process::Child, name: &str) {
+pub(crate) fn signal(child: &Child, name: &str) {
     let status = Command::new("kill").arg(format!("-{name}")).arg(child.id().to_string()).status().unwrap();
     assert!(status.success(), "kill -{name}");
 }

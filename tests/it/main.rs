@@ -21,6 +21,7 @@ mod kafka_security;
 mod kafka_support;
 mod pass;
 mod prometheus_rules;
+mod secrets;
 
 mod support {
     pub(crate) mod brokers;
