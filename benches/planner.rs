@@ -17,8 +17,9 @@ use driftless::domain::observed::{
 };
 use driftless::domain::resource::ResourceId;
 use driftless::domain::topic::Topic;
-use driftless::plan::diff::{PasswordStates, PlanInput, PlanOptions, Prune, plan};
+use driftless::plan::diff::plan;
 use driftless::plan::fields::{Seen, observed_fields};
+use driftless::plan::input::{PasswordStates, PlanInput, PlanOptions, Prune};
 use driftless::plan::types::{FieldValue, PlanSource};
 use driftless::policy::{PolicyInput, judge};
 

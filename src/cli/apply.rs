@@ -50,6 +50,9 @@ pub(super) struct ApplyArgs {
     /// Do not ask; needed when there is no terminal
     #[arg(long)]
     pub(super) yes: bool,
+    /// Also push the branch driftless/ENV, on which the apply is recorded
+    #[arg(long)]
+    pub(super) push: bool,
 }
 
 /// What an apply starts from.
@@ -152,10 +155,13 @@ async fn perform(
     console: &Console,
 ) -> Result<Exit, CommandError> {
     let plan = &planned.plan;
+    // A saved plan was looked at already: shown again only to whoever is asked.
+    let shown = desired.is_some() || !arguments.yes || refusal(plan).is_some();
     match arguments.output {
-        OutputFormat::Text | OutputFormat::Markdown => {
+        OutputFormat::Text | OutputFormat::Markdown if shown => {
             console.data(&render(plan, arguments.output, Detail::Short))?;
         }
+        OutputFormat::Text | OutputFormat::Markdown => {}
         // Standard output holds one JSON document: the result.
         OutputFormat::Json if arguments.yes => console.note(&render(plan, OutputFormat::Text, Detail::Short)),
         OutputFormat::Json => console.show(&render(plan, OutputFormat::Text, Detail::Short)),
@@ -172,7 +178,8 @@ async fn perform(
         }
     }
     let (bar, stop) = (console.progress(), interrupt::watch(console));
-    let applied = pass.apply(planned, desired, &bar, &stop, Push::No).await?;
+    let push = if arguments.push { Push::Yes } else { Push::No };
+    let applied = pass.apply(planned, desired, &bar, &stop, push).await?;
     drop(bar);
     console.data(&match arguments.output {
         OutputFormat::Text => report::apply_text(&applied.report, Style::Colour),

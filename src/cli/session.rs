@@ -6,7 +6,7 @@ use super::cluster::{self, Writes};
 use super::error::CommandError;
 use super::repository::Repository;
 use crate::git::GitReportBranch;
-use crate::plan::diff::Prune;
+use crate::plan::input::Prune;
 use crate::policy::Pack;
 use crate::ports::{Cluster, LocalState, ReportBranch, RuleStore};
 use crate::prometheus;

@@ -132,7 +132,7 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     if word.len() > 100 {
         return None;
     }
-    let limit = (word.chars().count() / 3).clamp(1, 4);
+    let limit = (word.chars().count() / 3).min(4); // Two letters or fewer match only another case.
     candidates
         .into_iter()
         .map(|candidate| {

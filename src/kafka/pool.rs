@@ -32,6 +32,9 @@ const BOOTSTRAP_STAGGER: Duration = Duration::from_millis(200);
 pub(super) enum Target {
     /// Any of them.
     Any,
+    /// The same one each time while it lives, so that what was seen once stays seen: brokers learn of changes one after
+    /// the other. The number spreads what is asked at the same time.
+    Steady(usize),
     /// The active controller, as far as known: with KRaft any broker that passes the request on.
     Controller,
     /// This one only.
@@ -58,7 +61,21 @@ pub(super) struct Broker {
 struct Node {
     permits: Semaphore,
     idle: Mutex<Vec<Connection>>,
-    failed: Mutex<Option<(Instant, ClusterErrorKind, String, Option<String>)>>,
+    failed: Mutex<Option<Failure>>,
+}
+
+/// The last try to connect, when it failed.
+struct Failure {
+    at: Instant,
+    kind: ClusterErrorKind,
+    message: String,
+    hint: Option<String>,
+}
+
+impl Failure {
+    fn is_recent(&self) -> bool {
+        self.at.elapsed() < REST_AFTER_FAILURE
+    }
 }
 
 /// All connections.
@@ -134,7 +151,16 @@ impl Pool {
             self.view().await.map_err(CallError::NotSent)?;
             return Ok(());
         };
-        let answer = self.read(Target::Any, |_| who_is_there()).await?;
+        let answer = match self.read(Target::Steady(0), |_| who_is_there()).await {
+            Ok(answer) => answer,
+            Err(error) => {
+                // None of the brokers that were known answers: the bootstrap servers may know others.
+                tracing::debug!(reason = error.reason(), "known brokers do not answer");
+                self.forget();
+                self.view().await.map_err(CallError::NotSent)?;
+                return Ok(());
+            }
+        };
         let view = view_of(answer, known.metadata_version)
             .map_err(|message| CallError::NotSent(errors::unreachable(message, None)))?;
         *lock(&self.view) = Some(Arc::new(view));
@@ -172,7 +198,7 @@ impl Pool {
     fn is_resting(&self, address: &Address) -> bool {
         let node = self.node(address);
         let failed = lock(&node.failed);
-        failed.as_ref().is_some_and(|(at, ..)| at.elapsed() < REST_AFTER_FAILURE)
+        failed.as_ref().is_some_and(Failure::is_recent)
     }
 
     /// Asks, and asks again (elsewhere, when any broker will do) when the answer is lost: only for what changes nothing.
@@ -244,7 +270,7 @@ impl Pool {
     fn another(&self, target: Target, tried: &BTreeMap<i32, usize>) -> bool {
         match target {
             Target::Broker(id) => tried.get(&id).is_none_or(|times| *times < 2),
-            Target::Any | Target::Controller => {
+            Target::Any | Target::Steady(_) | Target::Controller => {
                 let view = lock(&self.view).clone();
                 view.is_none_or(|view| view.brokers.keys().any(|id| !tried.contains_key(id)))
             }
@@ -256,7 +282,7 @@ impl Pool {
         let wanted = match target {
             Target::Broker(id) => Some(id),
             Target::Controller => view.controller.filter(|id| !tried.contains_key(id)),
-            Target::Any => None,
+            Target::Any | Target::Steady(_) => None,
         };
         if let Some(id) = wanted {
             return match view.brokers.get(&id) {
@@ -267,7 +293,10 @@ impl Pool {
         let candidates: Vec<(&i32, &Broker)> = view.brokers.iter().filter(|(id, _)| !tried.contains_key(id)).collect();
         let rested: Vec<&(&i32, &Broker)> =
             candidates.iter().filter(|(_, broker)| !self.is_resting(&broker.address)).collect();
-        let at = self.next.fetch_add(1, Ordering::Relaxed);
+        let at = match target {
+            Target::Steady(at) => at,
+            Target::Any | Target::Controller | Target::Broker(_) => self.next.fetch_add(1, Ordering::Relaxed),
+        };
         let chosen = match (rested.len(), candidates.len()) {
             (0, 0) => None,
             (0, n) => candidates.get(at % n),
@@ -306,15 +335,19 @@ impl Pool {
                 return Ok(connection);
             }
         }
-        if let Some((at, kind, message, hint)) = &*lock(&node.failed) {
-            if at.elapsed() < REST_AFTER_FAILURE {
-                return Err(ClusterError { message: message.clone(), kind: *kind, hint: hint.clone() });
-            }
+        if let Some(failure) = lock(&node.failed).as_ref().filter(|failure| failure.is_recent()) {
+            let Failure { kind, message, hint, .. } = failure;
+            return Err(ClusterError { message: message.clone(), kind: *kind, hint: hint.clone() });
         }
         let result = self.connector.connect(address).await;
         *lock(&node.failed) = match &result {
             Ok(_) => None,
-            Err(error) => Some((Instant::now(), error.kind, error.message.clone(), error.hint.clone())),
+            Err(error) => Some(Failure {
+                at: Instant::now(),
+                kind: error.kind,
+                message: error.message.clone(),
+                hint: error.hint.clone(),
+            }),
         };
         result
     }

@@ -446,6 +446,17 @@ acks=all
     }
 
     #[test]
+    fn a_password_keeps_every_character_through_both_kinds_of_quoting() {
+        let text = "security.protocol=SASL_PLAINTEXT\nsasl.mechanism=PLAIN\n\
+                    sasl.jaas.config=a.PlainLoginModule required username=\"\u{fc},=\\\\\"\" \
+                    password=\"pl\u{e4}nt\u{e9}d \\\\\"p\\\\\\\\w\\u00e9\";\n";
+        let Ok(properties) = ClientProperties::parse("c", text) else { panic!("{:?}", problems(text)) };
+        let sasl = properties.sasl.expect("SASL is on");
+        assert_eq!(sasl.user, "\u{fc},=\"");
+        assert_eq!(std::str::from_utf8(sasl.password.expose()), Ok("pl\u{e4}nt\u{e9}d \"p\\w\u{e9}"));
+    }
+
+    #[test]
     fn an_empty_identification_algorithm_switches_the_host_check_off() {
         let text = "security.protocol=ssl\nssl.endpoint.identification.algorithm=\n";
         let Ok(properties) = ClientProperties::parse("c", text) else { panic!("{:?}", problems(text)) };

@@ -230,6 +230,8 @@ fn warn_without_effect(operation: AclOperation, on: Option<AclResourceType>, spa
 }
 
 /// Adds the bindings of a principal's rules. The same binding from two manifests is one binding.
+///
+/// A paused manifest makes no claim to be all of its principal's grants: what is extra then is nobody's drift.
 pub(crate) fn add_bindings(
     principal: &Principal,
     principal_span: Span,

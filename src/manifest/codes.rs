@@ -122,6 +122,12 @@ codes! {
     BadPatch = "bad-patch", "`$patch` is not `delete`",
         "Layers are merged as JSON Merge Patch; `$patch: delete` at the top of a document removes the resource, and there are no other directives.",
         "Write `$patch: delete`, or remove it; to remove one field, set it to null.";
+    PatchOfNothing = "patch-of-nothing", "a patch has no earlier layer to patch",
+        "A document of a later layer whose kind and name no earlier layer has is a new resource. This one has so few fields that it was probably meant to change another.",
+        "Correct `metadata.name`; or, when it is new, write its fields out (a topic's partitions and replicas, a user's authentication).";
+    AnnotationWithoutEffect = "annotation-without-effect", "an annotation does not do what it seems to",
+        "Strimzi compares `strimzi.io/managed` with exactly `false`, knows it for topics only, and calls the other one `strimzi.io/pause-reconciliation`.",
+        "Correct the annotation, or remove it.";
     DuplicateTopic = "duplicate-topic", "two manifests declare the same Kafka topic",
         "Two manifests of different names have the same name in Kafka, so each would undo the other.",
         "Remove one of them.";
@@ -150,7 +156,7 @@ codes! {
         "Name and key become parts of a path below the secrets' directory: letters, digits, `.`, `_` and `-`.",
         "Correct `secretKeyRef.name` and `secretKeyRef.key`.";
     BadScramSettings = "bad-scram-settings", "the SCRAM annotations are not valid",
-        "`driftless.dev/scram-mechanisms` lists SCRAM-SHA-256 and SCRAM-SHA-512; `driftless.dev/scram-iterations` is 4096 to 16384. Both are for users with scram-sha-512 authentication.",
+        "`driftless.dev/scram-mechanisms` lists SCRAM-SHA-256 and SCRAM-SHA-512; `driftless.dev/scram-iterations` is 4096 to 16384, one number or one for each mechanism (`SCRAM-SHA-256=4096,SCRAM-SHA-512=8192`). Both are for users with scram-sha-512 authentication.",
         "Correct or remove the annotation.";
     BadPrincipal = "bad-principal", "a principal is not written Type:name",
         "Kafka compares principals as `Type:name`, most often `User:name`.",

@@ -43,7 +43,7 @@ fn parse_within(name: &str, content: &SnapshotFile, file: u32, max_nodes: usize,
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => text,
         Err(error) => {
-            report_encoding(name, bytes, error.valid_up_to(), file, sink);
+            report_encoding(bytes, error.valid_up_to(), file, sink);
             return None;
         }
     };
@@ -54,7 +54,7 @@ fn parse_within(name: &str, content: &SnapshotFile, file: u32, max_nodes: usize,
     Some(parsed)
 }
 
-fn report_encoding(name: &str, bytes: &[u8], valid: usize, file: u32, sink: &mut Sink) {
+fn report_encoding(bytes: &[u8], valid: usize, file: u32, sink: &mut Sink) {
     let before = std::str::from_utf8(&bytes[..valid]).unwrap_or_default();
     let line = before.matches('\n').count() + 1;
     let column = before.rsplit_once('\n').map_or(before, |(_, last)| last).chars().count() + 1;
@@ -64,7 +64,6 @@ fn report_encoding(name: &str, bytes: &[u8], valid: usize, file: u32, sink: &mut
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "it seems to be UTF-16: save it as UTF-8".to_owned(),
         _ => "save it as UTF-8".to_owned(),
     };
-    let _ = name;
     sink.error(Code::InvalidUtf8, span, format!("the file is not UTF-8: byte {valid} does not fit"), help);
 }
 
@@ -186,7 +185,10 @@ fn add_document(
         Identity::Ours(Kind::RuleFile) => {
             *has_rules = true;
             let name_span = root.span;
-            layers.add(Named { kind: Kind::RuleFile, name: rule_namespace(below).to_owned(), name_span, node: root }, sink);
+            layers.add(
+                Named { kind: Kind::RuleFile, name: rule_namespace(below).to_owned(), name_span, node: root },
+                sink,
+            );
         }
         Identity::Ours(kind) => match read_name(&root, kind, sink) {
             Some((name, name_span)) => layers.add(Named { kind, name, name_span, node: root }, sink),

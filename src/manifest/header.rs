@@ -66,6 +66,25 @@ impl<'m> Header<'m> {
         }
     }
 
+    /// Warns of annotations that people take for a brake, and Strimzi does not.
+    pub(crate) fn warn_of_useless_annotations(&self, can_be_unmanaged: bool, sink: &mut Sink) {
+        for (key, value) in &self.annotations {
+            let message = match key.as_str() {
+                MANAGED if !can_be_unmanaged => format!("`{MANAGED}` is for topics only: this resource is managed"),
+                MANAGED if !matches!(value.as_str(), "true" | "false") => {
+                    format!("`{MANAGED}` counts only when it is exactly `false`: this resource is managed")
+                }
+                PAUSED => continue,
+                other if other != MANAGED && nearest(other, [PAUSED, MANAGED]).is_some() => {
+                    format!("there is no annotation `{}`: this resource is managed", shorten(other))
+                }
+                _ => continue,
+            };
+            let help = format!("write `{MANAGED}: \"false\"` (topics) or `{PAUSED}: \"true\"`, or remove it");
+            sink.warning(Code::AnnotationWithoutEffect, self.annotation_span(key), message, help);
+        }
+    }
+
     /// Returns the place of an annotation's value.
     pub(crate) fn annotation_span(&self, key: &str) -> Span {
         let annotations = self.metadata.and_then(|metadata| metadata.get("annotations"));

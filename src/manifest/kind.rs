@@ -198,9 +198,10 @@ fn foreign_group(
     passed_over: impl Fn() -> Identity,
     sink: &mut Sink,
 ) -> Identity {
-    let meant = KINDS.iter().filter(|known| known.1 == kind).find(|known| {
-        group.is_empty() || nearest(group, [known.0]).is_some() || (known.0 == OWN && known.1.starts_with("Kafka"))
-    });
+    let meant = KINDS
+        .iter()
+        .filter(|known| known.1 == kind)
+        .find(|known| group.is_empty() || nearest(group, [known.0]).is_some());
     let Some((right_group, _, versions, _)) = meant else { return passed_over() };
     let help = format!("write `apiVersion: {right_group}/{}`", versions[0]);
     let message = format!("{kind} is not a kind of the group `{}`", shorten(group));
@@ -209,6 +210,9 @@ fn foreign_group(
 }
 
 fn without_version(root: &Node, kind: &str, entries: &[Entry], sink: &mut Sink) -> Identity {
+    if kind == "List" && root.get("items").and_then(Node::as_sequence).is_some() {
+        return Identity::List;
+    }
     if let Some((group, name, versions, _)) = KINDS.iter().find(|known| known.1 == kind) {
         let help = format!("add `apiVersion: {group}/{}`", versions[0]);
         sink.error(Code::MissingField, root.span, format!("this {name} has no apiVersion"), help);
@@ -262,9 +266,7 @@ fn is_rule_file(root: &Node, entries: &[Entry]) -> bool {
     let Some(groups) = root.entry("groups").map(|entry| &entry.value) else { return false };
     let has_rules = |group: &Node| group.get("rules").is_some_and(|rules| rules.as_sequence().is_some());
     match groups.as_sequence() {
-        Some(items) => {
-            (entries.len() == 1 && items.iter().all(|item| item.as_mapping().is_some())) || items.iter().any(has_rules)
-        }
+        Some(items) => entries.len() == 1 || items.iter().any(has_rules),
         None => entries.len() == 1 && groups.is_null(),
     }
 }

@@ -32,6 +32,8 @@ pub(crate) struct Merged {
     pub(crate) node: Node,
     /// Whether a file of an earlier layer that could not be read may hold the rest of it.
     pub(crate) uncertain: bool,
+    /// Whether a later layer than the first declared it anew.
+    pub(crate) is_new_in_later_layer: bool,
 }
 
 type Key = (Kind, String);
@@ -43,6 +45,8 @@ pub(crate) struct Layers<'s> {
     resources: BTreeMap<Key, Merged>,
     /// Resources that exist but do not carry the selector's labels.
     deselected: BTreeSet<Key>,
+    /// What the earlier layers have; kept only for a selector.
+    earlier: BTreeSet<Key>,
     /// What the current layer has, and where.
     current: BTreeMap<Key, Span>,
     /// Whether a file of an earlier layer could not be read.
@@ -58,6 +62,7 @@ impl<'s> Layers<'s> {
             selector,
             resources: BTreeMap::new(),
             deselected: BTreeSet::new(),
+            earlier: BTreeSet::new(),
             current: BTreeMap::new(),
             earlier_broken: false,
             current_broken: false,
@@ -68,6 +73,9 @@ impl<'s> Layers<'s> {
     /// Ends the current layer.
     pub(crate) fn next_layer(&mut self) {
         self.current.clear();
+        if !self.selector.is_empty() {
+            self.earlier = self.resources.keys().cloned().collect();
+        }
         self.earlier_broken |= self.current_broken;
         self.layer += 1;
     }
@@ -116,7 +124,9 @@ impl<'s> Layers<'s> {
             let patch = std::mem::replace(&mut node, Node { span: document_span, value: Value::Mapping(Vec::new()) });
             merge_patch(&mut node, patch);
         }
-        self.resources.insert(key, Merged { kind, name, name_span, document_span, node, uncertain });
+        let is_new_in_later_layer = self.layer > 0;
+        let merged = Merged { kind, name, name_span, document_span, node, uncertain, is_new_in_later_layer };
+        self.resources.insert(key, merged);
     }
 
     fn report_no_target(&self, key: &Key, named: &Named, sink: &mut Sink) {
@@ -138,7 +148,7 @@ impl<'s> Layers<'s> {
             return true;
         }
         let labels = named.node.get("metadata").and_then(|metadata| metadata.get("labels"));
-        let inherits = self.resources.contains_key(key) && !self.current.contains_key(key);
+        let inherits = self.earlier.contains(key);
         self.selector.iter().all(|(label, wanted)| {
             match labels.and_then(|labels| labels.get(label)).and_then(Node::as_scalar) {
                 Some(value) => *value.text == **wanted,

@@ -28,6 +28,7 @@ mod rules;
 mod secrets;
 mod sink;
 mod topic;
+mod tree;
 mod user;
 mod yaml;
 

@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use crate::domain::desired::{DesiredState, Document};
 use crate::domain::names::TopicName;
 
+use super::codes::Code;
 use super::header::Header;
 use super::kind::Kind;
 use super::merge::Merged;
 use super::node::{Node, Span};
 use super::sink::Sink;
+use super::yaml::shorten;
 use super::{LoadOptions, acl, approval, cluster_config, quota, rules, secrets, topic, user};
 
 /// What the readers add to.
@@ -37,11 +39,37 @@ pub(crate) fn read_all(merged: Vec<Merged>, collector: &mut Collector<'_>) {
         read(&resource, collector);
         if resource.uncertain {
             collector.sink.forget_missing_fields(mark);
+        } else if resource.is_new_in_later_layer {
+            let help = "no earlier layer has this kind and name, so it is a new resource; was another name meant?";
+            collector.sink.help_missing_fields(mark, help);
+            warn_of_patch_of_nothing(&resource, &mut collector.sink);
         }
         if !collector.sink.has_errors() {
             let location = collector.sink.location(resource.document_span);
             collector.state.documents.push(Document { json: resource.node.to_json(), location });
         }
+    }
+}
+
+/// A misspelt name in a later layer makes a new resource, which for some kinds needs no field at all.
+fn warn_of_patch_of_nothing(merged: &Merged, sink: &mut Sink) {
+    let spec_has = |key: &str| merged.node.get("spec").is_some_and(|spec| spec.get(key).is_some());
+    let looks_like_a_patch = match merged.kind {
+        Kind::Topic => !spec_has("partitions") && !spec_has("replicas"),
+        Kind::User => !spec_has("authentication"),
+        Kind::Acl
+        | Kind::Quota
+        | Kind::ClusterConfig
+        | Kind::PrometheusRule
+        | Kind::RuleFile
+        | Kind::Approval
+        | Kind::PolicyException => false,
+    };
+    if looks_like_a_patch {
+        let message =
+            format!("no earlier layer has a {} `{}`: this makes a new one", merged.kind.name(), shorten(&merged.name));
+        let help = "correct `metadata.name`, or write the new resource out".to_owned();
+        sink.warning(Code::PatchOfNothing, merged.name_span, message, help);
     }
 }
 
@@ -51,6 +79,7 @@ fn read(merged: &Merged, collector: &mut Collector<'_>) {
         Kind::PrometheusRule | Kind::RuleFile | Kind::Approval | Kind::PolicyException => {}
         Kind::Topic | Kind::User | Kind::Acl | Kind::Quota | Kind::ClusterConfig => {
             secrets::refuse_clear_text(&merged.node, &mut collector.sink);
+            header.warn_of_useless_annotations(merged.kind == Kind::Topic, &mut collector.sink);
         }
     }
     match merged.kind {

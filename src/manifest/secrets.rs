@@ -34,7 +34,7 @@ fn search(entry: &Entry, by_name: bool, sink: &mut Sink) {
             if by_name && is_secret_name(&entry.key) {
                 for inner in entries.iter().filter(|inner| &*inner.key != "valueFrom" && is_filled_scalar(&inner.value))
                 {
-                    refuse(inner, sink);
+                    refuse(&entry.key, &inner.value, sink);
                 }
             }
         }
@@ -44,7 +44,7 @@ fn search(entry: &Entry, by_name: bool, sink: &mut Sink) {
                     search(inner, by_name, sink);
                 }
                 if item.as_text().is_some_and(looks_like_jaas) {
-                    refuse(entry, sink);
+                    refuse(&entry.key, &entry.value, sink);
                 }
             }
         }
@@ -52,19 +52,20 @@ fn search(entry: &Entry, by_name: bool, sink: &mut Sink) {
             if (by_name && is_secret_name(&entry.key) && is_filled_scalar(&entry.value))
                 || looks_like_jaas(&scalar.text)
             {
-                refuse(entry, sink);
+                refuse(&entry.key, &entry.value, sink);
             }
         }
     }
 }
 
-fn is_filled_scalar(node: &Node) -> bool {
+/// Says whether a node is text or a number, and not empty.
+pub(crate) fn is_filled_scalar(node: &Node) -> bool {
     node.as_scalar().is_some_and(|scalar| !scalar.text.is_empty() && !node.is_null())
 }
 
-fn refuse(entry: &Entry, sink: &mut Sink) {
+fn refuse(key: &str, value: &Node, sink: &mut Sink) {
     let help =
         "change this secret, since git keeps it for ever, and refer to it by `valueFrom.secretKeyRef`".to_owned();
-    let message = format!("`{}` holds a secret in clear", shorten(&entry.key));
-    sink.error(Code::ClearTextPassword, entry.value.span, message, help);
+    let message = format!("`{}` holds a secret in clear", shorten(key));
+    sink.error(Code::ClearTextPassword, value.span, message, help);
 }

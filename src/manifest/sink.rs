@@ -14,7 +14,7 @@ const MAX_PROBLEMS: usize = 5_000;
 pub(crate) struct Sink {
     files: Vec<String>,
     problems: Vec<Diagnostic>,
-    dropped: bool,
+    n_errors: usize,
 }
 
 impl Sink {
@@ -76,9 +76,8 @@ impl Sink {
     /// Adds a finished diagnostic.
     pub(crate) fn push(&mut self, diagnostic: Diagnostic) {
         if self.problems.len() < MAX_PROBLEMS || (diagnostic.is_error() && !self.has_errors()) {
+            self.n_errors += usize::from(diagnostic.is_error());
             self.problems.push(diagnostic);
-        } else {
-            self.dropped = true;
         }
     }
 
@@ -97,18 +96,28 @@ impl Sink {
         let kept =
             self.problems.split_off(mark).into_iter().filter(|problem| problem.code != Code::MissingField.as_str());
         self.problems.extend(kept);
+        self.n_errors = self.problems.iter().filter(|problem| problem.is_error()).count();
+    }
+
+    /// Adds help to what was said of missing fields since a mark.
+    pub(crate) fn help_missing_fields(&mut self, mark: usize, help: &str) {
+        let missing = |problem: &&mut Diagnostic| problem.code == Code::MissingField.as_str() && problem.help.is_none();
+        for problem in self.problems.iter_mut().skip(mark).filter(missing) {
+            problem.help = Some(help.to_owned());
+        }
     }
 
     pub(crate) fn has_errors(&self) -> bool {
-        self.problems.iter().any(Diagnostic::is_error)
+        self.n_errors > 0
     }
 
     /// Returns everything, sorted by place.
     pub(crate) fn finish(mut self) -> Vec<Diagnostic> {
+        let is_full = self.problems.len() >= MAX_PROBLEMS;
         self.problems.sort();
         self.problems.dedup();
-        if self.dropped {
-            let message = format!("there are more than {MAX_PROBLEMS} problems; the rest is not shown");
+        if is_full {
+            let message = format!("there are {MAX_PROBLEMS} problems or more; the rest is not shown");
             self.problems.push(Diagnostic::error(Code::TooManyProblems.as_str(), None, message));
         }
         self.problems

@@ -14,6 +14,7 @@ use super::merge::Merged;
 use super::node::{Node, Span};
 use super::quota::{self, Limit};
 use super::resources::Collector;
+use super::secrets;
 use super::sink::Sink;
 use super::yaml::shorten;
 
@@ -107,9 +108,11 @@ fn read_authentication(node: &Node, name: &str, sink: &mut Sink) -> Option<(Auth
     Some((kind?, password))
 }
 
-/// Reads where the password comes from. What stands there in clear is reported by the search for secrets.
+/// Reads where the password comes from. Text that stands there in clear is reported by the search for secrets.
 fn read_password(node: &Node, name: &str, sink: &mut Sink) -> Option<SecretReference> {
-    node.as_mapping()?;
+    if secrets::is_filled_scalar(node) {
+        return None;
+    }
     let password = Fields::open(node, "spec.authentication.password", &["valueFrom"], sink)?;
     let what = "spec.authentication.password.valueFrom";
     let source = Fields::open(password.require("valueFrom", sink)?, what, &["secretKeyRef"], sink)?;
@@ -182,18 +185,6 @@ fn add_credentials(
 }
 
 fn read_scram_settings(header: &Header<'_>, sink: &mut Sink) -> Option<BTreeMap<ScramMechanism, i32>> {
-    let iterations = match header.annotations.get(SCRAM_ITERATIONS) {
-        None => Some(DEFAULT_ITERATIONS),
-        Some(raw) => {
-            let parsed = raw.trim().parse::<i32>().ok().filter(|value| ITERATION_BOUNDS.contains(value));
-            if parsed.is_none() {
-                let (low, high) = (ITERATION_BOUNDS.start(), ITERATION_BOUNDS.end());
-                let message = format!("SCRAM iterations must be {low} to {high}, and not `{}`", shorten(raw));
-                sink.error(Code::BadScramSettings, header.annotation_span(SCRAM_ITERATIONS), message, None);
-            }
-            parsed
-        }
-    };
     let raw_mechanisms = header.annotations.get(SCRAM_MECHANISMS).map_or("SCRAM-SHA-512", String::as_str);
     let mut mechanisms = Vec::new();
     for raw in raw_mechanisms.split(',').map(str::trim) {
@@ -207,8 +198,36 @@ fn read_scram_settings(header: &Header<'_>, sink: &mut Sink) -> Option<BTreeMap<
             }
         }
     }
-    let iterations = iterations?;
-    Some(mechanisms.into_iter().map(|mechanism| (mechanism, iterations)).collect())
+    let credentials = match header.annotations.get(SCRAM_ITERATIONS) {
+        None => Some(mechanisms.into_iter().map(|mechanism| (mechanism, DEFAULT_ITERATIONS)).collect()),
+        Some(raw) => iterations_of(&mechanisms, raw),
+    };
+    if credentials.is_none() {
+        let (low, high) = (ITERATION_BOUNDS.start(), ITERATION_BOUNDS.end());
+        let raw = header.annotations.get(SCRAM_ITERATIONS).map_or("", String::as_str);
+        let message = format!("SCRAM iterations must be {low} to {high}, and not `{}`", shorten(raw));
+        let help = "write one number, or one for each mechanism: `SCRAM-SHA-256=4096,SCRAM-SHA-512=8192`".to_owned();
+        sink.error(Code::BadScramSettings, header.annotation_span(SCRAM_ITERATIONS), message, help);
+    }
+    credentials
+}
+
+/// Reads one iteration count for all mechanisms, or exactly one for each: `SCRAM-SHA-256=4096,SCRAM-SHA-512=8192`.
+fn iterations_of(mechanisms: &[ScramMechanism], raw: &str) -> Option<BTreeMap<ScramMechanism, i32>> {
+    let count = |text: &str| text.trim().parse::<i32>().ok().filter(|value| ITERATION_BOUNDS.contains(value));
+    if !raw.contains('=') {
+        let iterations = count(raw)?;
+        return Some(mechanisms.iter().map(|mechanism| (*mechanism, iterations)).collect());
+    }
+    let mut credentials = BTreeMap::new();
+    for part in raw.split(',') {
+        let (name, iterations) = part.split_once('=')?;
+        let mechanism = ScramMechanism::parse(name.trim()).filter(|mechanism| mechanisms.contains(mechanism))?;
+        if credentials.insert(mechanism, count(iterations)?).is_some() {
+            return None;
+        }
+    }
+    mechanisms.iter().all(|mechanism| credentials.contains_key(mechanism)).then_some(credentials)
 }
 
 fn read_authorization(node: &Node, singular_operation: bool, sink: &mut Sink) -> Option<Vec<acl::AclRule>> {
@@ -238,4 +257,33 @@ fn read_quotas(node: &Node, sink: &mut Sink) -> BTreeMap<QuotaKey, Limit> {
         }
     }
     limits
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn iterations_are_one_number_or_one_for_each_mechanism() {
+        let both = ScramMechanism::ALL;
+        let [sha256, sha512] = both;
+        let read = |raw| iterations_of(&both, raw);
+        assert_eq!(read(" 8192 "), Some(BTreeMap::from([(sha256, 8192), (sha512, 8192)])));
+        assert_eq!(
+            read("SCRAM-SHA-512=8192, SCRAM-SHA-256=4096"),
+            Some(BTreeMap::from([(sha256, 4096), (sha512, 8192)]))
+        );
+        for bad in [
+            "",
+            "4095",
+            "many",
+            "SCRAM-SHA-256=4096",
+            "SCRAM-SHA-256=4096,SCRAM-SHA-256=4096,SCRAM-SHA-512=4096",
+            "SCRAM-SHA-256=1,SCRAM-SHA-512=4096",
+            "SCRAM-SHA-1=4096,SCRAM-SHA-256=4096,SCRAM-SHA-512=4096",
+        ] {
+            assert_eq!(read(bad), None, "{bad}");
+        }
+        assert_eq!(iterations_of(&[sha256], "SCRAM-SHA-256=4096,SCRAM-SHA-512=4096"), None);
+    }
 }

@@ -6,12 +6,13 @@ use crate::domain::acl::{AclPermission, AclResourceType};
 use crate::domain::diagnostic::Severity;
 use crate::domain::names::Principal;
 use crate::domain::observed::ObservedState;
+use crate::domain::operation::MOST_RECORDS_PER_REQUEST;
 use crate::domain::resource::{ResourceId, ResourceKind};
 use crate::domain::rule_comparison::{GroupComparison, same_group};
 
-use super::diff::{Draft, PasswordState, PlanInput};
+use super::draft::{Draft, finding};
 use super::fields::{self, Fields, PARTITIONS, PASSWORD, REPLICATION_FACTOR, RULES};
-use super::ownership::finding;
+use super::input::{PasswordState, PlanInput};
 use super::types::{Action, ActionKind, FieldChange, FieldValue, Finding, Reason, Risk, Status, Unknown};
 
 /// Judges a creation or an update.
@@ -130,6 +131,13 @@ fn topic_update(input: PlanInput<'_>, found: &Fields, action: &mut Action) {
         if want > have {
             let note = format!("{have} → {want} partitions cannot be taken back, and keys move to other partitions");
             raise(action, Risk::Irreversible, &note);
+            if usize::try_from(want - have).is_ok_and(|new| new > MOST_RECORDS_PER_REQUEST) {
+                // Seen on 4.3.1: beyond 10,000 records the controller answers UNKNOWN_SERVER_ERROR and brokers lag for seconds.
+                block(
+                    action,
+                    format!("{} new partitions in one step are more than a controller takes; go in steps", want - have),
+                );
+            }
         } else {
             action.reason = Reason::PartitionsCannotShrink;
             block(

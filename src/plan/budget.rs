@@ -6,8 +6,8 @@ use crate::domain::desired::Approval;
 use crate::domain::diagnostic::Severity;
 use crate::domain::resource::ResourceId;
 
-use super::diff::{Draft, PlanInput, PlanOptions};
-use super::ownership::finding;
+use super::draft::{Draft, finding};
+use super::input::{PlanInput, PlanOptions};
 use super::types::{Finding, Risk, Status};
 
 /// Blocks every deletion of a plan that deletes more resources than allowed. The bindings of one principal that left git

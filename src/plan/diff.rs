@@ -1,96 +1,18 @@
 //! The three-way comparison: git now, the cluster now, what we last wrote.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use jiff::civil::Date;
-
 use crate::domain::desired::{DesiredState, Management};
-use crate::domain::inventory::{Inventory, LastApplied};
-use crate::domain::names::UserName;
-use crate::domain::observed::ObservedState;
+use crate::domain::inventory::LastApplied;
 use crate::domain::resource::{ResourceId, ResourceKind};
 use crate::domain::topic::THROTTLE_KEYS;
-use crate::domain::user::ScramMechanism;
 
 use super::assess;
 use super::budget;
+use super::draft::{Draft, new_action};
 use super::fields::{self, Fields, Seen};
+use super::input::PlanInput;
 use super::ownership;
 use super::seal;
-use super::types::{
-    Action, ActionKind, FieldChange, FieldValue, Finding, Origin, Plan, PlanCluster, PlanSource, Preconditions, Reason,
-    Risk, Status, Summary, Unknown,
-};
-
-/// Whether owned resources that left git are deleted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Prune {
-    /// They stay, and are listed.
-    Never,
-    /// They go, as far as the budget and approvals let them.
-    OwnedOnly,
-}
-
-/// What the caller decides about a plan.
-#[derive(Debug, Clone, PartialEq)]
-pub struct PlanOptions {
-    /// Whether owned resources that left git are deleted.
-    pub prune: Prune,
-    /// The most resources that one plan may delete; a plan over it deletes none.
-    pub max_deletions: usize,
-    /// Today (UTC), for approvals that end.
-    pub today: Date,
-    /// The cluster id that the person or the settings named; it overrides the id that the inventory was made for.
-    pub accepted_cluster: Option<String>,
-}
-
-/// What is known of the password that a user has on the cluster.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PasswordState {
-    /// It is the one that we last wrote.
-    Verified,
-    /// It is another than the one that we last wrote.
-    Changed,
-    /// It is not remembered which one was last written.
-    NotRemembered,
-    /// No secret was asked for, so nothing was compared.
-    NotCompared,
-    /// The secret cannot be had, with the reason.
-    Missing(String),
-}
-
-/// Password states by user and mechanism. What is not in it was not compared.
-pub type PasswordStates = BTreeMap<(UserName, ScramMechanism), PasswordState>;
-
-/// Everything that a plan is made from.
-#[derive(Clone, Copy)]
-pub struct PlanInput<'a> {
-    /// What git wants.
-    pub desired: &'a DesiredState,
-    /// What was seen.
-    pub observed: &'a ObservedState,
-    /// What we own, and last wrote.
-    pub inventory: &'a Inventory,
-    /// What is known of passwords.
-    pub passwords: &'a PasswordStates,
-    /// Where the desired state comes from.
-    pub source: &'a PlanSource,
-    /// What the caller decided.
-    pub options: &'a PlanOptions,
-}
-
-/// What the comparison gathers before it is sealed into a plan.
-#[derive(Debug, Default)]
-pub(super) struct Draft {
-    pub(super) actions: Vec<Action>,
-    pub(super) adopted: BTreeSet<ResourceId>,
-    pub(super) paused: BTreeSet<ResourceId>,
-    pub(super) unpruned: BTreeSet<ResourceId>,
-    pub(super) unmanaged: BTreeSet<ResourceId>,
-    pub(super) not_compared: BTreeSet<ResourceId>,
-    pub(super) unknown: BTreeSet<Unknown>,
-    pub(super) findings: Vec<Finding>,
-}
+use super::types::{ActionKind, FieldChange, FieldValue, Origin, Plan, PlanCluster, Preconditions, Summary, Unknown};
 
 /// Makes the plan. Deterministic: the same input gives the same bytes.
 pub fn plan(input: PlanInput<'_>) -> Plan {
@@ -144,7 +66,7 @@ fn declared(desired: &DesiredState) -> impl Iterator<Item = ResourceId> + '_ {
     topics.chain(users).chain(acls).chain(quotas).chain(configs).chain(rules)
 }
 
-pub(super) fn management(desired: &DesiredState, id: &ResourceId) -> Option<Management> {
+fn management(desired: &DesiredState, id: &ResourceId) -> Option<Management> {
     match id {
         ResourceId::Topic(name) => desired.topics.get(name).map(|declared| declared.management),
         ResourceId::User(name) => desired.users.get(name).map(|declared| declared.management),
@@ -233,42 +155,6 @@ fn unknown(id: &ResourceId, reason: String) -> Unknown {
         }
     };
     Unknown { resource, reason }
-}
-
-/// Makes an action without reason, risk and status, which [`assess`] fills in.
-pub(super) fn new_action(
-    input: PlanInput<'_>,
-    id: &ResourceId,
-    action: ActionKind,
-    origin: Origin,
-    fields: Vec<FieldChange>,
-) -> Action {
-    let stem = id.to_string();
-    // What changed is the place to look at; what is new is looked at as a whole.
-    let first_field = match action {
-        ActionKind::Update => fields.first().map_or("", |field| field.path.as_str()),
-        ActionKind::Create | ActionKind::Delete => "",
-    };
-    let location = input.desired.field_location(id, first_field).cloned();
-    let (kind, name) = stem.split_once('/').unwrap_or((stem.as_str(), ""));
-    debug_assert_eq!(kind, id.kind().as_str());
-    Action {
-        id: format!("{stem}/{}", action.as_str()),
-        kind: id.kind(),
-        name: name.to_owned(),
-        action,
-        origin,
-        reason: Reason::NotInCluster,
-        risk: Risk::None,
-        status: Status::Planned,
-        note: None,
-        validated: false,
-        pruned: false,
-        fields,
-        evidence: None,
-        approved_by: None,
-        location,
-    }
 }
 
 fn applied(last: Option<&LastApplied>, path: &str) -> Option<FieldValue> {

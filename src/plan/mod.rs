@@ -5,13 +5,15 @@
 //! from the cluster in between (evidence, the broker's dry run) is added by the pass. Nothing here decides at apply time.
 
 pub mod apply_report;
-pub mod assess;
-pub mod budget;
+mod assess;
+mod budget;
 mod codes;
 pub mod diff;
+mod draft;
 pub mod fields;
+pub mod input;
 pub mod operations;
-pub mod ownership;
+mod ownership;
 pub mod record;
 pub mod seal;
 pub mod types;

@@ -10,8 +10,9 @@ use crate::domain::names::Principal;
 use crate::domain::resource::{ResourceId, ResourceKind};
 
 use super::assess;
-use super::diff::{Draft, PlanInput, Prune, new_action};
+use super::draft::{Draft, finding, new_action};
 use super::fields::{self, Fields, Seen};
+use super::input::{PlanInput, Prune};
 use super::types::{Action, ActionKind, FieldChange, FieldValue, Finding, Origin, Reason, Unknown};
 
 /// Returns the inventory when it was made for this cluster. Otherwise nothing here is ours, and the plan is refused
@@ -46,25 +47,6 @@ pub(super) fn inventory_of_this_cluster<'a>(input: PlanInput<'a>, draft: &mut Dr
             Cow::Owned(Inventory::default())
         }
         Some(_) | None => Cow::Borrowed(input.inventory),
-    }
-}
-
-pub(super) fn finding(
-    code: &str,
-    severity: Severity,
-    resource: Option<&ResourceId>,
-    message: String,
-    help: &str,
-) -> Finding {
-    Finding {
-        code: code.to_owned(),
-        severity,
-        resource: resource.map(ToString::to_string),
-        message,
-        location: None,
-        rule: None,
-        help: Some(help.to_owned()),
-        waived: None,
     }
 }
 

@@ -37,6 +37,8 @@ struct Content<'a> {
     preconditions: &'a Preconditions,
     actions: Vec<Action>,
     adopted: &'a [ResourceId],
+    /// What denies the plan: a saved plan whose findings were taken out is another plan.
+    denied: Vec<(&'a str, Option<&'a str>)>,
 }
 
 /// Returns the digest of the plan's content, `sha256:` and 64 hexadecimal digits.
@@ -51,6 +53,12 @@ pub fn content_id(plan: &Plan) -> String {
         preconditions: &plan.preconditions,
         actions,
         adopted: &plan.adopted,
+        denied: plan
+            .findings
+            .iter()
+            .filter(|finding| finding.denies())
+            .map(|finding| (finding.code.as_str(), finding.resource.as_deref()))
+            .collect(),
     })
 }
 

@@ -17,7 +17,8 @@ use crate::domain::topic::Topic;
 use crate::domain::user::{ScramMechanism, SecretReference, User};
 
 use super::apply_report::{ActionResult, ApplyReport, Outcome};
-use super::diff::{PasswordState, PasswordStates, PlanInput, PlanOptions, Prune, plan};
+use super::diff::plan;
+use super::input::{PasswordState, PasswordStates, PlanInput, PlanOptions, Prune};
 use super::operations::{Performance, performance};
 use super::record::inventory_after;
 use super::types::{Action, FieldValue, Plan, PlanSource, Status};

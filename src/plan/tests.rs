@@ -9,7 +9,7 @@ use crate::domain::observed::{Knowledge, ObservedReplication};
 use crate::domain::quota::QuotaKey;
 use crate::domain::user::ScramMechanism;
 
-use super::diff::PasswordState;
+use super::input::PasswordState;
 use super::seal::{broken_preconditions, content_id};
 use super::testing::{World, acl, summary, topic_name};
 
@@ -114,6 +114,12 @@ fn fewer_partitions_block_everything_of_the_topic() {
 fn more_partitions_are_held() {
     assert_snapshot!(check_owned(|world| { world.want_topic("orders", 12, 3, &[("retention.ms", "86400000"), ("min.insync.replicas", "2")]); }),
         @"held change partitions-differ irreversible topic/orders/update partitions:6→12");
+}
+
+#[test]
+fn more_new_partitions_than_a_controller_takes_are_never_sent() {
+    assert_snapshot!(check_owned(|world| { world.want_topic("orders", 20_000, 3, &[("retention.ms", "86400000"), ("min.insync.replicas", "2")]); }),
+        @"blocked change partitions-differ irreversible topic/orders/update partitions:6→20000");
 }
 
 #[test]

@@ -9,7 +9,8 @@ use crate::domain::names::TopicName;
 use crate::domain::observed::{Interest, Knowledge, ObservedState};
 use crate::domain::operation::Operation;
 use crate::domain::resource::ResourceId;
-use crate::plan::diff::{PlanInput, PlanOptions, Prune, plan};
+use crate::plan::diff::plan;
+use crate::plan::input::{PlanInput, PlanOptions, Prune};
 use crate::plan::operations::{Performance, performance};
 use crate::plan::seal;
 use crate::plan::types::{Plan, PlanSource, Risk, Status};
@@ -89,6 +90,8 @@ impl<'a> Pass<'a> {
             today: self.clock.today(),
         });
         plan.findings.extend(judged);
+        plan.findings.sort_by_key(|finding| (finding.waived.is_some(), finding.severity));
+        seal::seal(&mut plan);
         Ok(Planned { plan, observed, inventory, local })
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::domain::desired::DesiredState;
 use crate::domain::operation::Passwords;
 use crate::domain::user::SecretReference;
-use crate::plan::diff::{PasswordState, PasswordStates};
+use crate::plan::input::{PasswordState, PasswordStates};
 use crate::ports::{CredentialId, PasswordKnowledge, PasswordMemory};
 
 /// The secrets that the caller could get.

@@ -13,13 +13,13 @@ pub(crate) const STRIMZI_GROUP: &str = "kafka.strimzi.io/v1";
 pub(crate) const PROMETHEUS_GROUP: &str = "monitoring.coreos.com/v1";
 
 /// Kafka says that the topic is one of its own.
-pub(crate) const INTERNAL: &str = "driftless.dev/internal";
+pub(crate) const INTERNAL: &str = "recorded.driftless.dev/internal";
 /// Smallest and largest replication factor of the partitions, `1-3`, when they differ.
-pub(crate) const REPLICATION: &str = "driftless.dev/replication";
+pub(crate) const REPLICATION: &str = "recorded.driftless.dev/replication";
 /// Why the topic's overrides could not be read.
-pub(crate) const CONFIG_UNKNOWN: &str = "driftless.dev/config-unknown";
+pub(crate) const CONFIG_UNKNOWN: &str = "recorded.driftless.dev/config-unknown";
 /// Keys that are set to values which Kafka does not show, with commas between them.
-pub(crate) const CONFIG_HIDDEN: &str = "driftless.dev/config-hidden";
+pub(crate) const CONFIG_HIDDEN: &str = "recorded.driftless.dev/config-hidden";
 /// The mechanisms of a user's credentials.
 pub(crate) const SCRAM_MECHANISMS: &str = "driftless.dev/scram-mechanisms";
 /// One iteration count for all mechanisms, or `SCRAM-SHA-256=4096,SCRAM-SHA-512=8192`.

@@ -34,8 +34,7 @@ pub(crate) fn read<T: DeserializeOwned>(path: &str, bytes: &[u8]) -> Result<T, D
         budget: None,
     };
     serde_saphyr::from_str_with_options(text, options).map_err(|error| {
-        let (line, column) =
-            error.location().map_or((1, 1), |place| (u64::from(place.line()), u64::from(place.column())));
+        let (line, column) = error.location().map_or((1, 1), |place| (place.line(), place.column()));
         refuse(line.max(1), column.max(1), error.to_string())
     })
 }

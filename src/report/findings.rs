@@ -93,9 +93,21 @@ pub fn diagnostics_text(diagnostics: &[Diagnostic], style: Style) -> String {
     blocks(diagnostics.iter().map(|diagnostic| Message::of_diagnostic(diagnostic).text(style)))
 }
 
-/// Writes findings, one block each.
+/// Writes findings, one block each. Waived ones, which ask for nothing, come last in a line each.
 pub fn findings_text(findings: &[Finding], style: Style) -> String {
-    blocks(findings.iter().map(|finding| Message::of_finding(finding).text(style)))
+    let open = findings.iter().filter(|finding| finding.waived.is_none());
+    let mut sections = vec![blocks(open.map(|finding| Message::of_finding(finding).text(style)))];
+    sections.push(findings.iter().filter_map(|finding| waived_line(finding, style)).collect());
+    sections.retain(|section| !section.is_empty());
+    sections.join("\n")
+}
+
+fn waived_line(finding: &Finding, style: Style) -> Option<String> {
+    let waiver = finding.waived.as_ref()?;
+    let label = style.paint(DIM, &format!("waived[{}]", clean(&finding.code)));
+    let about = finding.resource.as_deref().unwrap_or("the cluster");
+    let line = format!("by {} until {}: {}", waiver.exception, waiver.expires, waiver.reason);
+    Some(format!("{label}: {} {}\n", clean(about), clean(&line)))
 }
 
 fn blocks(blocks: impl Iterator<Item = String>) -> String {

@@ -205,6 +205,7 @@ fn java_double(number: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::config_catalog::BROKER_CONFIGS;
 
     #[test]
     fn values_are_described_as_kafka_describes_them() {
@@ -248,7 +249,7 @@ mod tests {
 
     #[test]
     fn every_default_is_described_as_it_stands_in_the_catalog() {
-        for config in TOPIC_CONFIGS.iter().chain(crate::domain::config_catalog::BROKER_CONFIGS) {
+        for config in TOPIC_CONFIGS.iter().chain(BROKER_CONFIGS) {
             assert_eq!(described(config.kind, config.default), config.default, "{}", config.key);
         }
     }

@@ -17,6 +17,7 @@ mod faults;
 mod initial;
 mod requests;
 mod topics;
+mod view;
 
 #[cfg(test)]
 mod tests;

@@ -8,6 +8,16 @@ mod contract;
 mod git_report_branch;
 mod git_source;
 mod git_support;
+mod honest_brokers;
+mod honest_large;
+mod honest_plans;
+mod honest_support;
+mod import_plan;
+mod kafka_contract;
+mod kafka_fake;
+mod kafka_rights;
+mod kafka_security;
+mod kafka_support;
 mod pass;
 mod prometheus_rules;
 

@@ -16,7 +16,7 @@ use driftless::domain::secret::Secret;
 use driftless::domain::topic::Topic;
 use driftless::domain::user::{ScramMechanism, SecretReference, User};
 use driftless::plan::apply_report::Outcome;
-use driftless::plan::diff::Prune;
+use driftless::plan::input::Prune;
 use driftless::plan::types::{Origin, Plan, PlanSource, Status};
 use driftless::ports::{BranchChange, Clock, ReportBranch, SourceError};
 use driftless::reconcile::{Applied, Pass, PassError, PassOptions, Planned, Push, Secrets};
@@ -424,6 +424,12 @@ async fn a_saved_plan_is_refused_when_the_cluster_moved_or_the_file_was_edited()
     let mut edited = plan();
     edited.actions[0].name = "other".into();
     assert!(matches!(world.pass().resume(edited).await, Err(PassError::Stale(_))));
+
+    let mut denied = World::new();
+    denied.topic("orders", &[("min.insync.replicas", "1")]);
+    let mut silenced = denied.plan().await.plan;
+    silenced.findings.clear();
+    assert!(matches!(denied.pass().resume(silenced).await, Err(PassError::Stale(_))), "its denial was taken out");
 
     world.apply().await;
     match world.pass().resume(plan()).await {

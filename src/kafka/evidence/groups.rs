@@ -71,7 +71,7 @@ pub(super) async fn active(cluster: &KafkaCluster, topics: &BTreeMap<TopicName, 
 /// Says whether a list of groups holds all of them: without Describe on the cluster it silently lacks some.
 async fn sees_all_groups(cluster: &KafkaCluster) -> bool {
     let request = |_| DescribeClusterRequest::default().with_include_cluster_authorized_operations(true);
-    match cluster.pool.read(Target::Any, request).await {
+    match cluster.pool.read(Target::Steady(0), request).await {
         Ok(answer) => answer.error_code == 0 && answer.cluster_authorized_operations & DESCRIBE != 0,
         Err(_) => false,
     }

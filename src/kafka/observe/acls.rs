@@ -34,7 +34,7 @@ pub(super) async fn describe(cluster: &KafkaCluster) -> Part<Bindings> {
             .with_principal_filter(None)
             .with_host_filter(None)
     };
-    let outcome = cluster.ask(Target::Any, request, |answer| answer.error_code).await;
+    let outcome = cluster.ask(Target::Steady(1), request, |answer| answer.error_code).await;
     knowledge("DescribeAcls", outcome.map(bindings))
 }
 

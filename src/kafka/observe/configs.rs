@@ -96,7 +96,7 @@ pub(super) async fn topics(cluster: &KafkaCluster, names: &[TopicName]) -> Resul
         let mut failed = BTreeMap::new();
         let mut requests = Vec::new();
         for (at, chunk) in batches(&open, ids.len()) {
-            let target = ids.get(at).map_or(Target::Any, |id| Target::Broker(*id));
+            let target = ids.get(at).map_or(Target::Steady(0), |id| Target::Broker(*id));
             requests.push(batch(cluster, target, chunk).boxed());
         }
         let mut answers = stream::iter(requests).buffer_unordered(2 * ids.len().max(1));
@@ -203,7 +203,7 @@ async fn broker_entries(
     keys: Option<&[&str]>,
 ) -> Result<Vec<DescribeConfigsResourceResult>, String> {
     let (name, target) = match scope {
-        BrokerConfigScope::Default => (String::new(), Target::Any),
+        BrokerConfigScope::Default => (String::new(), Target::Steady(0)),
         // Only the broker itself knows what it was started with.
         BrokerConfigScope::Broker(id) => (id.to_string(), Target::Broker(id)),
     };

@@ -16,7 +16,7 @@ type Quotas = BTreeMap<QuotaEntity, QuotaValues>;
 pub(super) async fn describe(cluster: &KafkaCluster) -> Part<Quotas> {
     // No component and not strict: every entity matches.
     let request = |_| DescribeClientQuotasRequest::default().with_strict(false);
-    let outcome = cluster.ask(Target::Any, request, |answer| answer.error_code).await;
+    let outcome = cluster.ask(Target::Steady(2), request, |answer| answer.error_code).await;
     knowledge("DescribeClientQuotas", outcome.map(quotas))
 }
 

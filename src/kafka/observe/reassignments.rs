@@ -1,6 +1,7 @@
 //! Running reassignments: while one runs, a partition has more replicas than it will keep.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use kafka_protocol::messages::{ListPartitionReassignmentsRequest, ListPartitionReassignmentsResponse};
 
@@ -8,6 +9,10 @@ use crate::domain::names::TopicName;
 use crate::kafka::KafkaCluster;
 use crate::kafka::errors::describe;
 use crate::kafka::pool::Target;
+
+/// How long the controller gets. All else is read from what brokers know themselves; this alone is passed on, and hangs
+/// while the controller is silent. The state is worth more without it than not at all.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The number of replicas that each moving partition will have, by topic and partition.
 #[derive(Default)]
@@ -35,15 +40,16 @@ impl Reassignments {
         Self(moving)
     }
 
+    /// Makes one of topic, partition, and its replicas, adding and removing ones.
     #[cfg(test)]
-    pub(super) fn of(moving: &[(&str, i32, &[i32], &[i32], &[i32])]) -> Self {
+    pub(super) fn of(moving: &[(&str, i32, [&[i32]; 3])]) -> Self {
         use kafka_protocol::messages::BrokerId;
         use kafka_protocol::messages::list_partition_reassignments_response::{
             OngoingPartitionReassignment, OngoingTopicReassignment,
         };
         use kafka_protocol::protocol::StrBytes;
         let ids = |ids: &[i32]| ids.iter().map(|id| BrokerId(*id)).collect::<Vec<_>>();
-        let topics = moving.iter().map(|(name, partition, replicas, adding, removing)| {
+        let topics = moving.iter().map(|(name, partition, [replicas, adding, removing])| {
             let partition = OngoingPartitionReassignment::default()
                 .with_partition_index(*partition)
                 .with_replicas(ids(replicas))
@@ -59,9 +65,13 @@ impl Reassignments {
 
 /// Reads all running reassignments; the failure is the reason in one line.
 pub(super) async fn list(cluster: &KafkaCluster) -> Result<Reassignments, String> {
-    let request = |_| ListPartitionReassignmentsRequest::default().with_topics(None).with_timeout_ms(10_000);
-    let answer =
-        cluster.ask(Target::Controller, request, |answer| answer.error_code).await.map_err(|error| error.reason())?;
+    let limit = i32::try_from(PATIENCE.as_millis()).unwrap_or(i32::MAX);
+    let request = |_| ListPartitionReassignmentsRequest::default().with_topics(None).with_timeout_ms(limit);
+    let asked = cluster.ask(Target::Controller, request, |answer| answer.error_code);
+    let answer = tokio::time::timeout(PATIENCE, asked)
+        .await
+        .map_err(|_| format!("the controller did not answer within {PATIENCE:.0?}"))?
+        .map_err(|error| error.reason())?;
     match answer.error_code {
         0 => Ok(Reassignments::from_answer(answer)),
         code => Err(describe(code, answer.error_message.as_deref())),

@@ -33,7 +33,7 @@ pub(crate) enum Found {
 
 /// Reads all topics that the principal may see, and looks up `names` that are not among them.
 pub(super) async fn list(cluster: &KafkaCluster, names: &BTreeSet<TopicName>) -> Result<Topics, CallError> {
-    let all = cluster.pool.read(Target::Any, |_| request(None));
+    let all = cluster.pool.read(Target::Steady(0), |_| request(None));
     let (all, reassignments) = futures::join!(all, reassignments::list(cluster));
     let mut listed = by_name(all?);
     let missing: Vec<TopicName> = names.iter().filter(|name| !listed.contains_key(*name)).cloned().collect();
@@ -133,7 +133,7 @@ pub(crate) async fn look_up(
     while !open.is_empty() {
         let mut again = Vec::new();
         for chunk in open.chunks(NAMES_PER_REQUEST) {
-            let mut answers = by_name(cluster.pool.read(Target::Any, |_| request(Some(chunk))).await?);
+            let mut answers = by_name(cluster.pool.read(Target::Steady(0), |_| request(Some(chunk))).await?);
             for name in chunk {
                 let outcome = match answers.remove(name) {
                     None => Found::Unknown("the broker's answer leaves it out".to_owned()),
@@ -229,7 +229,7 @@ mod tests {
         ] {
             assert_eq!(observed_topic(&name, &topic(&replicas), &none).replication, expected);
         }
-        let moving = Reassignments::of(&[("a", 1, &[1, 2, 3, 4, 5, 6], &[4, 5, 6], &[1, 2, 3])]);
+        let moving = Reassignments::of(&[("a", 1, [&[1, 2, 3, 4, 5, 6], &[4, 5, 6], &[1, 2, 3]])]);
         assert_eq!(observed_topic(&name, &topic(&[3, 6]), &moving).replication, ObservedReplication::Uniform(3));
     }
 }

@@ -20,7 +20,7 @@ pub(super) async fn describe(cluster: &KafkaCluster) -> Part<Users> {
     // Empty means all users, as null does. But to null a broker that refuses the request never answers: it trips over the
     // missing list while it writes the refusal (seen with 3.9.1 and 4.3.1).
     let request = |_| DescribeUserScramCredentialsRequest::default().with_users(Some(Vec::new()));
-    let outcome = cluster.ask(Target::Any, request, |answer| answer.error_code).await;
+    let outcome = cluster.ask(Target::Steady(2), request, |answer| answer.error_code).await;
     knowledge("DescribeUserScramCredentials", outcome.map(users))
 }
 

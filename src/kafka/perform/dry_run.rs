@@ -51,12 +51,11 @@ fn has_dry_run(kind: OperationKind) -> Result<(), &'static str> {
         OperationKind::CreateTopic
         | OperationKind::AddPartitions
         | OperationKind::AlterTopicConfig
+        | OperationKind::AlterQuota
         | OperationKind::AlterBrokerConfig => Ok(()),
         OperationKind::DeleteTopic => Err("Kafka has no dry run for deleting topics"),
         OperationKind::UpsertScram | OperationKind::DeleteScram => Err("Kafka has no dry run for SCRAM credentials"),
         OperationKind::CreateAcl | OperationKind::DeleteAcl => Err("Kafka has no dry run for ACLs"),
-        // The field is in the request, but not every broker that speaks the protocol heeds it.
-        OperationKind::AlterQuota => Err("Kafka has no dependable dry run for quotas"),
     }
 }
 
@@ -82,7 +81,12 @@ fn chunks(operations: &[Operation], places: &[usize], kind: OperationKind) -> Ve
 
 /// Says whether the request as a whole was too large: the default number of partitions is not known here.
 fn is_oversize(reply: &Reply) -> bool {
-    matches!(reply, Reply::Code(POLICY_VIOLATION, Some(message)) if message.contains("xcessively large"))
+    match reply {
+        Reply::Code(code, message) => {
+            *code == POLICY_VIOLATION && message.as_ref().is_some_and(|message| message.contains("xcessively large"))
+        }
+        Reply::Failed(error) => error.code == "POLICY_VIOLATION",
+    }
 }
 
 fn answer(reply: Reply) -> DryRun {
@@ -98,6 +102,10 @@ fn answer(reply: Reply) -> DryRun {
         Reply::Code(code, message) => {
             let error = resource_error(code, message.as_deref());
             if error.unchanged { DryRun::Refused(error) } else { DryRun::NotChecked(error.to_string()) }
+        }
+        // Nothing was sent because no broker would take it, or because none could be asked.
+        Reply::Failed(error) if matches!(error.code.as_str(), "POLICY_VIOLATION" | "INVALID_CONFIG") => {
+            DryRun::Refused(error)
         }
         Reply::Failed(error) => DryRun::NotChecked(error.to_string()),
     }

@@ -14,8 +14,12 @@ pub(super) use dry_run::dry_run;
 
 use super::KafkaCluster;
 use super::errors::{CallError, resource_error};
-use crate::domain::operation::{Operation, OperationKind, Passwords};
+use crate::domain::operation::{MOST_RECORDS_PER_REQUEST, Operation, OperationKind, Passwords};
 use crate::ports::ResourceError;
+
+/// The longest config value, in Java's characters. A broker that has to refuse a longer one of a new topic cannot even
+/// write down the refusal, and closes the connection instead (seen with 3.9.1 and 4.3.1).
+const LONGEST_CONFIG_VALUE: usize = 32_767;
 
 const NOT_CONTROLLER: i16 = 41;
 const THROTTLING_QUOTA_EXCEEDED: i16 = 89;
@@ -100,7 +104,17 @@ async fn settle(
 ) -> Vec<Reply> {
     let mut pauses = cluster.pauses();
     let mut replies = vec![Reply::missing(); batch.len()];
-    let mut open: Vec<usize> = (0..batch.len()).collect();
+    let mut open = Vec::new();
+    let beyond = beyond_bounds(kind, batch);
+    for (at, operation) in batch.iter().enumerate() {
+        match beyond.clone().or_else(|| too_long(operation)) {
+            Some(error) => replies[at] = Reply::Failed(error),
+            None => open.push(at),
+        }
+    }
+    if open.is_empty() {
+        return replies;
+    }
     loop {
         let operations: Vec<&Operation> = open.iter().filter_map(|at| batch.get(*at).copied()).collect();
         let answer = match send(cluster, kind, &operations, passwords, mode).await {
@@ -140,6 +154,45 @@ async fn settle(
     }
 }
 
+/// Refuses what would make the active controller step down, instead of being refused by it: more records than it may
+/// write at once, in requests that it does not count beforehand (seen with 3.9.1 and 4.3.1: `UNKNOWN_SERVER_ERROR`, and
+/// for seconds after it no broker learns anything new).
+fn beyond_bounds(kind: OperationKind, batch: &[&Operation]) -> Option<ResourceError> {
+    let records: usize = match kind {
+        OperationKind::AddPartitions | OperationKind::UpsertScram | OperationKind::DeleteScram => {
+            batch.iter().map(|operation| operation.records(1)).sum()
+        }
+        OperationKind::CreateTopic
+        | OperationKind::AlterTopicConfig
+        | OperationKind::CreateAcl
+        | OperationKind::AlterQuota
+        | OperationKind::AlterBrokerConfig
+        | OperationKind::DeleteAcl
+        | OperationKind::DeleteTopic => 0,
+    };
+    (records > MOST_RECORDS_PER_REQUEST).then(|| {
+        let message = format!("excessively large: {records} records in one request, and a controller takes 10000");
+        not_sent("POLICY_VIOLATION", &message)
+    })
+}
+
+fn too_long(operation: &Operation) -> Option<ResourceError> {
+    let set = match operation {
+        Operation::CreateTopic { config, .. } => config,
+        Operation::AlterTopicConfig { set, .. } | Operation::AlterBrokerConfig { set, .. } => set,
+        Operation::AddPartitions { .. }
+        | Operation::DeleteTopic { .. }
+        | Operation::UpsertScram { .. }
+        | Operation::DeleteScram { .. }
+        | Operation::CreateAcl(_)
+        | Operation::DeleteAcl(_)
+        | Operation::AlterQuota { .. } => return None,
+    };
+    let (key, _) = set.iter().find(|(_, value)| value.encode_utf16().count() > LONGEST_CONFIG_VALUE)?;
+    let message = format!("the value of `{key}` is longer than {LONGEST_CONFIG_VALUE} characters");
+    Some(not_sent("INVALID_CONFIG", &message))
+}
+
 async fn send(
     cluster: &KafkaCluster,
     kind: OperationKind,
@@ -156,7 +209,7 @@ async fn send(
         OperationKind::UpsertScram | OperationKind::DeleteScram => users::alter(cluster, batch, passwords).await,
         OperationKind::CreateAcl => acls::create(cluster, batch).await,
         OperationKind::DeleteAcl => acls::delete(cluster, batch).await,
-        OperationKind::AlterQuota => quotas::alter(cluster, batch).await,
+        OperationKind::AlterQuota => quotas::alter(cluster, batch, mode).await,
     }
 }
 
@@ -172,4 +225,34 @@ fn our_limit(cluster: &KafkaCluster) -> Duration {
 
 fn throttle(milliseconds: i32) -> Duration {
     Duration::from_millis(u64::try_from(milliseconds).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use super::*;
+    use crate::domain::names::TopicName;
+
+    #[test]
+    fn what_would_make_the_controller_step_down_is_not_sent() {
+        let add = |total| Operation::AddPartitions { topic: TopicName::parse("a").unwrap(), total };
+        let (few, many) = (add(9_000), add(10_003));
+        assert_eq!(beyond_bounds(OperationKind::AddPartitions, &[&few]), None);
+        for batch in [vec![&many], vec![&few, &few]] {
+            let error = beyond_bounds(OperationKind::AddPartitions, &batch).unwrap();
+            assert_eq!((error.code.as_str(), error.unchanged), ("POLICY_VIOLATION", true));
+        }
+    }
+
+    #[test]
+    fn a_value_that_no_broker_can_refuse_in_words_is_refused_here() {
+        let alter = |length: usize| Operation::AlterTopicConfig {
+            topic: TopicName::parse("a").unwrap(),
+            set: BTreeMap::from([("k".to_owned(), "é".repeat(length))]),
+            unset: BTreeSet::new(),
+        };
+        assert_eq!(too_long(&alter(32_767)), None);
+        assert_eq!(too_long(&alter(32_768)).map(|error| error.code).as_deref(), Some("INVALID_CONFIG"));
+    }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use kafka_protocol::messages::AlterClientQuotasRequest;
 use kafka_protocol::messages::alter_client_quotas_request::{EntityData, EntryData, OpData};
 
-use super::{Answer, Reply, our_limit, throttle};
+use super::{Answer, Mode, Reply, our_limit, throttle};
 use crate::domain::operation::Operation;
 use crate::domain::quota::{QuotaEntity, QuotaName};
 use crate::kafka::KafkaCluster;
@@ -16,9 +16,10 @@ use crate::kafka::wire;
 /// Parts of an entity as the wire has them: type to name, no name for the default entity.
 type Parts = BTreeMap<String, Option<String>>;
 
-pub(super) async fn alter(cluster: &KafkaCluster, batch: &[&Operation]) -> Result<Answer, CallError> {
+pub(super) async fn alter(cluster: &KafkaCluster, batch: &[&Operation], mode: Mode) -> Result<Answer, CallError> {
     let entries: Vec<EntryData> = batch.iter().filter_map(|operation| entry(operation)).collect();
-    let request = |_| AlterClientQuotasRequest::default().with_entries(entries.clone()).with_validate_only(false);
+    let request =
+        |_| AlterClientQuotasRequest::default().with_entries(entries.clone()).with_validate_only(mode.validate_only());
     let answer = cluster.pool.write(Target::Controller, our_limit(cluster), request).await?;
     let mut replies = BTreeMap::new();
     for result in &answer.entries {
@@ -31,7 +32,7 @@ pub(super) async fn alter(cluster: &KafkaCluster, batch: &[&Operation]) -> Resul
         replies.insert(entity, Reply::of(result.error_code, result.error_message.as_ref()));
     }
     let reply = |operation: &&Operation| match operation {
-        Operation::AlterQuota { entity, .. } => replies.remove(&parts(entity)),
+        Operation::AlterQuota { entity, .. } => replies.get(&parts(entity)).cloned(),
         Operation::CreateTopic { .. }
         | Operation::AddPartitions { .. }
         | Operation::AlterTopicConfig { .. }

@@ -92,9 +92,10 @@ fn name(operation: &Operation) -> Option<&TopicName> {
     }
 }
 
-/// Brings replies, which brokers give in any order, into that of the operations.
-pub(super) fn in_order(batch: &[&Operation], mut replies: BTreeMap<String, Reply>) -> Vec<Reply> {
-    let reply = |operation: &&Operation| name(operation).and_then(|topic| replies.remove(topic.as_str()));
+/// Brings replies, which brokers give in any order, into that of the operations. To the same resource twice in one request
+/// they reply once, and refuse it.
+pub(super) fn in_order(batch: &[&Operation], replies: BTreeMap<String, Reply>) -> Vec<Reply> {
+    let reply = |operation: &&Operation| name(operation).and_then(|topic| replies.get(topic.as_str()).cloned());
     batch.iter().map(reply).map(|reply| reply.unwrap_or_else(Reply::missing)).collect()
 }
 
@@ -125,8 +126,8 @@ pub(super) async fn delete(cluster: &KafkaCluster, batch: &[&Operation]) -> Resu
         }
     }
     let reply = |(name, id): (&TopicName, Option<Uuid>)| match id {
-        Some(id) => by_id.remove(&id),
-        None => by_name.remove(name.as_str()),
+        Some(id) => by_id.get(&id).cloned(),
+        None => by_name.get(name.as_str()).cloned(),
     };
     let results = topics.into_iter().map(reply).map(|reply| reply.unwrap_or_else(Reply::missing)).collect();
     Ok(Answer { throttle: throttle(answer.throttle_time_ms), results })

@@ -103,7 +103,7 @@ pub(super) async fn alter(
         }
     }
     replies.extend(failed.into_iter().map(|(user, error)| (user, Reply::Failed(error))));
-    let reply = |operation: &&Operation| user(operation).and_then(|user| replies.remove(user.as_str()));
+    let reply = |operation: &&Operation| user(operation).and_then(|user| replies.get(user.as_str()).cloned());
     let results = batch.iter().map(reply).map(|reply| reply.unwrap_or_else(Reply::missing)).collect();
     Ok(Answer { throttle: wait, results })
 }

@@ -89,9 +89,15 @@ impl KafkaEnv {
     /// Starts a cluster that only this test uses and that ends with the value; `overrides` are lines of every
     /// broker's `server.properties`. Skips like [`kafka`] when broker tests are off.
     pub(crate) fn start(version: KafkaVersion, overrides: &[(&str, &str)]) -> Option<KafkaEnv> {
+        Self::start_with_heap(version, "-Xmx384m", overrides)
+    }
+
+    /// Like [`KafkaEnv::start`], with a heap for each broker's JVM, such as `-Xmx2g`: for thousands of topics.
+    pub(crate) fn start_with_heap(version: KafkaVersion, heap: &str, overrides: &[(&str, &str)]) -> Option<KafkaEnv> {
         server_dir(version.variable(), &format!("Kafka {}", version.release()))?;
         let dir = private_dir("kafka");
         let mut command = dev("kafka");
+        command.env("KAFKA_HEAP", heap);
         command.args(["up", "--version", version.release(), "--dir"]).arg(&dir);
         for (key, value) in overrides {
             command.arg("--override").arg(format!("{key}={value}"));

@@ -144,3 +144,8 @@ fn all_problems_are_told_at_once_sorted_by_place() {
         ],
     );
 }
+
+mod kinds;
+mod layers;
+mod limits;
+mod text;

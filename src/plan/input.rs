@@ -1,0 +1,70 @@
+//! What a plan is made from.
+
+use std::collections::BTreeMap;
+
+use jiff::civil::Date;
+
+use crate::domain::desired::DesiredState;
+use crate::domain::inventory::Inventory;
+use crate::domain::names::UserName;
+use crate::domain::observed::ObservedState;
+use crate::domain::user::ScramMechanism;
+
+use super::types::PlanSource;
+
+/// Whether owned resources that left git are deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Prune {
+    /// They stay, and are listed.
+    Never,
+    /// They go, as far as the budget and approvals let them.
+    OwnedOnly,
+}
+
+/// What the caller decides about a plan.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlanOptions {
+    /// Whether owned resources that left git are deleted.
+    pub prune: Prune,
+    /// The most resources that one plan may delete; a plan over it deletes none.
+    pub max_deletions: usize,
+    /// Today (UTC), for approvals that end.
+    pub today: Date,
+    /// The cluster id that the person or the settings named; it overrides the id that the inventory was made for.
+    pub accepted_cluster: Option<String>,
+}
+
+/// What is known of the password that a user has on the cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PasswordState {
+    /// It is the one that we last wrote.
+    Verified,
+    /// It is another than the one that we last wrote.
+    Changed,
+    /// It is not remembered which one was last written.
+    NotRemembered,
+    /// No secret was asked for, so nothing was compared.
+    NotCompared,
+    /// The secret cannot be had, with the reason.
+    Missing(String),
+}
+
+/// Password states by user and mechanism. What is not in it was not compared.
+pub type PasswordStates = BTreeMap<(UserName, ScramMechanism), PasswordState>;
+
+/// Everything that a plan is made from.
+#[derive(Clone, Copy)]
+pub struct PlanInput<'a> {
+    /// What git wants.
+    pub desired: &'a DesiredState,
+    /// What was seen.
+    pub observed: &'a ObservedState,
+    /// What we own, and last wrote.
+    pub inventory: &'a Inventory,
+    /// What is known of passwords.
+    pub passwords: &'a PasswordStates,
+    /// Where the desired state comes from.
+    pub source: &'a PlanSource,
+    /// What the caller decided.
+    pub options: &'a PlanOptions,
+}
