@@ -4,7 +4,7 @@ use super::error::CommandError;
 use crate::domain::desired::DesiredState;
 use crate::domain::diagnostic::Diagnostic;
 use crate::domain::snapshot::{Snapshot, SnapshotFile};
-use crate::manifest::{self, LoadOptions};
+use crate::manifest::{self, Documents, LoadOptions, RepositoryFile};
 use crate::policy::Pack;
 
 /// An environment that was loaded without an error.
@@ -19,7 +19,16 @@ pub(super) struct Loaded {
 
 /// Loads one environment. One bad file means that nothing of it is used.
 pub(super) fn load(snapshot: &Snapshot, environment: &str) -> Result<Loaded, CommandError> {
-    let (desired, diagnostics) = manifest::load(snapshot, environment, &LoadOptions::default());
+    // Only packs of the repository's own look at single documents; a tree of 50,000 rules costs tens of megabytes.
+    let has_packs =
+        |file: &RepositoryFile| file.environments.get(environment).is_some_and(|found| !found.policies.is_empty());
+    let documents = if manifest::environments(snapshot).0.as_ref().is_some_and(has_packs) {
+        Documents::Keep
+    } else {
+        Documents::Drop
+    };
+    let options = LoadOptions { documents, ..LoadOptions::default() };
+    let (desired, diagnostics) = manifest::load(snapshot, environment, &options);
     match desired {
         Some(desired) => {
             let packs = packs(snapshot, &desired.policy_directories)?;

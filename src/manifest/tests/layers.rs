@@ -141,13 +141,14 @@ fn rule_files_are_keyed_by_their_path_and_replaced_whole() {
     let found = problems(&[
         (REPOSITORY_FILE, REPOSITORY),
         ("base/x/kafka.yml", &group("one")),
-        ("base/y/kafka.yml", &group("two")),
+        ("base/x/kafka.yaml", &group("two")),
+        ("base/y/kafka.yml", &group("another")),
         ("prod/a.yaml", &group("three")),
     ]);
     assert_eq!(
         found,
         [
-            "base/y/kafka.yml:1:1 error duplicate-resource: rule file `kafka` stands twice in this layer, first at base/x/kafka.yml:1:1 | remove or rename one of them"
+            "base/x/kafka.yml:1:1 error duplicate-resource: rule file `x/kafka` stands twice in this layer, first at base/x/kafka.yaml:1:1 | remove or rename one of them"
         ]
     );
 }
