@@ -81,13 +81,25 @@ pub struct PolicyException {
     pub location: Location,
 }
 
-/// One merged manifest as a conftest policy sees it.
+/// One merged manifest as a conftest policy sees it. Kept as text: there is one per manifest, most repositories have no
+/// rule that looks at them, and as a tree each takes ten times the memory.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Document {
-    /// The manifest as JSON, after the layers were merged.
-    pub json: serde_json::Value,
+    json: Box<str>,
     /// Where it starts, in the last layer that touched it.
     pub location: Location,
+}
+
+impl Document {
+    /// Keeps a manifest, given as JSON after the layers were merged.
+    pub fn new(json: &serde_json::Value, location: Location) -> Self {
+        Self { json: json.to_string().into(), location }
+    }
+
+    /// Returns the manifest.
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.json).expect("it was written as JSON")
+    }
 }
 
 /// Everything that git wants of one environment. Only made from files without errors.

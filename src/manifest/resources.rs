@@ -46,7 +46,7 @@ pub(crate) fn read_all(merged: Vec<Merged>, collector: &mut Collector<'_>) {
         }
         if collector.options.documents == Documents::Keep && !collector.sink.has_errors() {
             let location = collector.sink.location(resource.document_span);
-            collector.state.documents.push(Document { json: resource.node.to_json(), location });
+            collector.state.documents.push(Document::new(&resource.node.to_json(), location));
         }
     }
 }

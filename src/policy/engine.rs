@@ -196,7 +196,7 @@ impl PackEngine {
 
     /// Makes a manifest the input, and its file what conftest calls `data.conftest.file`.
     fn show(&mut self, document: &Document) -> Result<(), String> {
-        let input: Value = serde_json::from_value(document.json.clone())
+        let input: Value = serde_json::from_value(document.json())
             .map_err(|error| format!("the manifest cannot be given to policy: {error}"))?;
         if self.wants_file {
             let (dir, name) = document.location.file.rsplit_once('/').unwrap_or((".", &document.location.file));

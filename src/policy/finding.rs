@@ -114,7 +114,7 @@ fn of_item(
         .and_then(|code| definitions.iter().find(|definition| definition.code() == code))
         .unwrap_or(first);
     let (resource, subject) = match judged.document {
-        Some(document) => document_subject(&document.json),
+        Some(document) => document_subject(&document.json()),
         None => (text("resource"), Subject(text("resource"))),
     };
     let path = text("path").unwrap_or_default();

@@ -6,10 +6,13 @@ use serde_json::{Map, Value, json};
 
 use super::PolicyInput;
 use super::finding;
+use super::reading::Reading;
+use crate::domain::broker_config::BrokerConfigScope;
 use crate::domain::desired::{Declared, DesiredState, Management};
 use crate::domain::observed::{ObservedReplication, ObservedState};
 use crate::domain::quota::{QuotaEntity, QuotaName};
 use crate::domain::resource::ResourceId;
+use crate::domain::rule::{RuleGroup, RuleGroupId};
 use crate::plan::types::Finding;
 
 /// The parameters of the built-in pack: all are whole numbers of at least 1.
@@ -31,42 +34,70 @@ pub(super) fn parameters(desired: &DesiredState) -> (BTreeMap<String, Value>, Ve
     (parameters, findings)
 }
 
-/// Builds the document. Fails when the plan is no JSON, which would be a bug of ours: it is reported, not skipped.
+/// Builds the document, without what no rule reads. Fails when a part is no JSON, which would be a bug of ours: it is
+/// reported, not skipped.
+///
+/// Resources are turned into the engine's values one by one: of ten thousand topics and fifty thousand ACLs, two whole
+/// trees would be the largest thing in memory by far.
 pub(super) fn whole(
     input: &PolicyInput<'_>,
     parameters: &BTreeMap<String, Value>,
+    reading: &Reading,
 ) -> Result<regorus::Value, serde_json::Error> {
-    let plan = input.plan.map(serde_json::to_value).transpose()?;
-    let document = json!({
-        "environment": {"name": input.desired.environment, "parameters": parameters},
-        "today": input.today.to_string(),
-        "desired": desired(input.desired),
-        "plan": plan,
-        "cluster": input.observed.map(|observed| cluster(observed, input.desired)),
-    });
-    serde_json::from_value(document)
+    let plan = match input.plan.filter(|_| reading.reads("plan")) {
+        Some(plan) => value(serde_json::to_value(plan)?)?,
+        None => regorus::Value::Null,
+    };
+    let cluster = input.observed.map_or(Ok(regorus::Value::Null), |observed| cluster(observed, input.desired))?;
+    Ok(object([
+        ("environment", value(json!({"name": input.desired.environment, "parameters": parameters}))?),
+        ("today", input.today.to_string().into()),
+        ("desired", desired(input.desired, reading)?),
+        ("plan", plan),
+        ("cluster", cluster),
+    ]))
 }
 
-fn desired(desired: &DesiredState) -> Value {
-    json!({
-        "topics": desired.topics.values().map(topic).collect::<Vec<_>>(),
-        "users": desired.users.values().map(user).collect::<Vec<_>>(),
-        "acls": desired.acls.iter().map(|(binding, declared)| acl(binding, declared)).collect::<Vec<_>>(),
-        "quotas": desired.quotas.iter().map(|(entity, declared)| quota(entity, declared)).collect::<Vec<_>>(),
-        "brokerConfigs": desired.broker_configs.iter().map(|(scope, declared)| {
-            let mut object = resource(&ResourceId::BrokerConfig(*scope), declared);
-            object.insert("scope".into(), scope.to_string().into());
-            object.insert("config".into(), json!(declared.value));
-            Value::Object(object)
-        }).collect::<Vec<_>>(),
-        "ruleGroups": desired.rule_groups.iter().map(|(id, declared)| {
-            let mut object = resource(&ResourceId::RuleGroup(id.clone()), declared);
-            object.insert("namespace".into(), id.namespace.clone().into());
-            object.insert("group".into(), id.group.clone().into());
-            object.insert("definition".into(), json!(declared.value));
-            Value::Object(object)
-        }).collect::<Vec<_>>(),
-    })
+fn value(json: Value) -> Result<regorus::Value, serde_json::Error> {
+    serde_json::from_value(json)
+}
+
+fn object<const N: usize>(entries: [(&str, regorus::Value); N]) -> regorus::Value {
+    let entries = entries.into_iter().map(|(key, value)| (regorus::Value::from(key), value));
+    regorus::Value::from(entries.collect::<BTreeMap<_, _>>())
+}
+
+fn desired(desired: &DesiredState, reading: &Reading) -> Result<regorus::Value, serde_json::Error> {
+    let mut parts = BTreeMap::new();
+    let mut part = |name: &str, items: &mut dyn Iterator<Item = Value>| -> Result<(), serde_json::Error> {
+        if reading.reads(&format!("desired.{name}")) {
+            let items = items.map(value).collect::<Result<Vec<_>, _>>()?;
+            parts.insert(regorus::Value::from(name), regorus::Value::from(items));
+        }
+        Ok(())
+    };
+    part("topics", &mut desired.topics.values().map(topic))?;
+    part("users", &mut desired.users.values().map(user))?;
+    part("acls", &mut desired.acls.iter().map(|(binding, declared)| acl(binding, declared)))?;
+    part("quotas", &mut desired.quotas.iter().map(|(entity, declared)| quota(entity, declared)))?;
+    part("brokerConfigs", &mut desired.broker_configs.iter().map(|(scope, declared)| broker_config(*scope, declared)))?;
+    part("ruleGroups", &mut desired.rule_groups.iter().map(|(id, declared)| rule_group(id, declared)))?;
+    Ok(regorus::Value::from(parts))
+}
+
+fn broker_config(scope: BrokerConfigScope, declared: &Declared<BTreeMap<String, String>>) -> Value {
+    let mut object = resource(&ResourceId::BrokerConfig(scope), declared);
+    object.insert("scope".into(), scope.to_string().into());
+    object.insert("config".into(), json!(declared.value));
+    Value::Object(object)
+}
+
+fn rule_group(id: &RuleGroupId, declared: &Declared<RuleGroup>) -> Value {
+    let mut object = resource(&ResourceId::RuleGroup(id.clone()), declared);
+    object.insert("namespace".into(), id.namespace.clone().into());
+    object.insert("group".into(), id.group.clone().into());
+    object.insert("definition".into(), json!(declared.value));
+    Value::Object(object)
 }
 
 /// What every declared resource has.
@@ -138,7 +169,7 @@ fn quota(entity: &QuotaEntity, declared: &Declared<crate::domain::quota::QuotaVa
     Value::Object(object)
 }
 
-fn cluster(observed: &ObservedState, desired: &DesiredState) -> Value {
+fn cluster(observed: &ObservedState, desired: &DesiredState) -> Result<regorus::Value, serde_json::Error> {
     let brokers: Vec<Value> = observed
         .cluster
         .brokers
@@ -157,7 +188,7 @@ fn cluster(observed: &ObservedState, desired: &DesiredState) -> Value {
         })
         .collect();
     // Only topics that git declares: the rules judge what git wants, and the rest may be ten thousand.
-    let topics: Map<String, Value> = desired
+    let topics: BTreeMap<regorus::Value, regorus::Value> = desired
         .topics
         .keys()
         .filter_map(|name| observed.topics.get(name).map(|topic| (name, topic)))
@@ -166,21 +197,25 @@ fn cluster(observed: &ObservedState, desired: &DesiredState) -> Value {
                 ObservedReplication::Uniform(factor) => (factor, factor),
                 ObservedReplication::Mixed(fewest, most) => (fewest, most),
             };
-            let object = json!({"partitions": topic.partitions, "replicas": fewest, "mostReplicas": most});
-            (name.to_string(), object)
+            let numbers = [
+                ("partitions", topic.partitions.into()),
+                ("replicas", i32::from(fewest).into()),
+                ("mostReplicas", i32::from(most).into()),
+            ];
+            (name.as_str().into(), object(numbers))
         })
         .collect();
-    let unknown_topics: Map<String, Value> = desired
+    let unknown_topics: BTreeMap<&str, &str> = desired
         .topics
         .keys()
-        .filter_map(|name| observed.unknown_topics.get(name).map(|reason| (name.to_string(), reason.clone().into())))
+        .filter_map(|name| observed.unknown_topics.get(name).map(|reason| (name.as_str(), reason.as_str())))
         .collect();
-    json!({
-        "id": observed.cluster.id,
-        "brokers": brokers,
-        "metadataVersion": observed.cluster.metadata_version,
-        "topicDefaults": observed.topic_defaults,
-        "topics": topics,
-        "unknownTopics": unknown_topics,
-    })
+    Ok(object([
+        ("id", observed.cluster.id.as_str().into()),
+        ("brokers", value(Value::Array(brokers))?),
+        ("metadataVersion", value(json!(observed.cluster.metadata_version))?),
+        ("topicDefaults", value(json!(observed.topic_defaults))?),
+        ("topics", topics.into()),
+        ("unknownTopics", value(json!(unknown_topics))?),
+    ]))
 }

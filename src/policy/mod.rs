@@ -17,6 +17,7 @@ mod engine;
 mod exceptions;
 mod finding;
 mod input;
+mod reading;
 mod rules;
 
 use std::time::Duration;
@@ -33,6 +34,7 @@ pub use codes::CODES;
 pub use rules::{RuleDoc, rules};
 
 use engine::{Budget, PackEngine};
+use reading::Reading;
 
 /// Rego files that belong together.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -72,9 +74,11 @@ pub fn judge_within(input: &PolicyInput<'_>, limit: Duration) -> Vec<Finding> {
     let budget = Budget::start(limit);
     let (parameters, mut findings) = input::parameters(input.desired);
     let user_files: Vec<(String, String)> = input.packs.iter().flat_map(|pack| pack.files.iter().cloned()).collect();
-    let mut engines = vec![PackEngine::load(&builtin_pack().files), PackEngine::load(&user_files)];
+    let built_in = builtin_pack().files;
+    let mut engines = vec![PackEngine::load(&built_in), PackEngine::load(&user_files)];
 
-    let whole = engines.iter().any(PackEngine::judges_whole).then(|| input::whole(input, &parameters));
+    let reading = Reading::of(built_in.iter().chain(&user_files).map(|(_, text)| text.as_str()));
+    let whole = engines.iter().any(PackEngine::judges_whole).then(|| input::whole(input, &parameters, &reading));
     let mut judged = Vec::new();
     for engine in &mut engines {
         judged.append(&mut engine.take_errors());

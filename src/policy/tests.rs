@@ -39,7 +39,7 @@ fn desired(topics: &[(&str, i16, &str)]) -> DesiredState {
 
 fn with_document(rules: serde_json::Value) -> DesiredState {
     let json = json!({"kind": "KafkaTopic", "metadata": {"name": "orders"}, "spec": rules});
-    let document = Document { json, location: Location::new("base/topics/orders.yaml", 3, 1) };
+    let document = Document::new(&json, Location::new("base/topics/orders.yaml", 3, 1));
     DesiredState { documents: vec![document], ..desired(&[("orders", 3, "2")]) }
 }
 

@@ -76,7 +76,7 @@ fn a_topic_is_read_with_its_places() {
     assert_eq!(topic.field_location("replicationFactor").to_string(), "base/a.yaml:10:13");
     assert_eq!(topic.field_location("config.retention.ms").to_string(), "base/a.yaml:12:19");
     assert_eq!(topic.labels.get("strimzi.io/cluster").map(String::as_str), Some("my"));
-    assert_eq!(state.documents[0].json["spec"]["config"]["preallocate"], serde_json::json!(true));
+    assert_eq!(state.documents[0].json()["spec"]["config"]["preallocate"], serde_json::json!(true));
 }
 
 #[test]
