@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::domain::observed::{Interest, Knowledge, ObservedState};
 use crate::domain::resource::{ResourceId, ResourceKind};
-use crate::plan::fields::{self, PASSWORD, Seen};
+use crate::plan::fields::{self, PARTITIONS, PASSWORD, Seen};
 use crate::plan::types::{Action, ActionKind};
 
 use super::World;
@@ -20,10 +20,10 @@ pub(super) enum Standing {
 }
 
 /// Polls until all given actions are seen or time is up. After writes a broker may show the old state for seconds, and for
-/// the topics of a large creation for more than a minute, because it makes their log directories first.
+/// the topics of a large creation for more than a minute, because it makes their log directories first; everything that was
+/// written after them waits with them.
 pub(super) async fn confirm(world: &World<'_>, actions: &BTreeMap<usize, &Action>) -> BTreeMap<usize, Standing> {
-    let created = actions.values().filter(|action| action.kind == ResourceKind::Topic).count();
-    let patience = Duration::from_secs(30) + Duration::from_millis(25) * u32::try_from(created).unwrap_or(u32::MAX);
+    let patience = Duration::from_secs(30) + Duration::from_millis(25) * n_new_directories(actions);
     let deadline =
         world.clock.now() + jiff::SignedDuration::try_from(patience).unwrap_or(jiff::SignedDuration::from_secs(600));
     let mut standings: BTreeMap<usize, Standing> = BTreeMap::new();
@@ -45,6 +45,16 @@ pub(super) async fn confirm(world: &World<'_>, actions: &BTreeMap<usize, &Action
         pause = (pause * 2).min(Duration::from_secs(3));
     }
     standings
+}
+
+/// Counts the log directories that the actions make, which is one for each partition.
+fn n_new_directories(actions: &BTreeMap<usize, &Action>) -> u32 {
+    let topics = actions.values().filter(|action| action.kind == ResourceKind::Topic);
+    let partitions = topics.map(|action| {
+        let field = action.fields.iter().find(|field| field.path == PARTITIONS);
+        field.and_then(|field| field.desired.as_ref()?.text()?.parse().ok()).unwrap_or(1_u32)
+    });
+    partitions.fold(0, u32::saturating_add)
 }
 
 async fn look(world: &World<'_>, pending: &BTreeMap<usize, &Action>) -> BTreeMap<usize, Standing> {
