@@ -1,5 +1,6 @@
 //! A small config repository, the binary on it, and Kafka's own word on what the cluster holds afterwards.
-#![allow(clippy::unwrap_used, reason = "helpers of tests panic like tests")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests panic and print like tests")]
+#![allow(clippy::disallowed_methods, reason = "bounds of time are measured")]
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -1,6 +1,6 @@
 //! No secret value is anywhere: every password is planted, everything that can say something says it as loudly as it can,
 //! and then all of it is searched: output, logs, plans, state, and every object of git.
-#![allow(clippy::unwrap_used, reason = "helpers of tests panic like tests")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests panic and print like tests")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -89,15 +89,19 @@ impl World {
         }
         let bytes: usize = places.iter().map(|(_, bytes)| bytes.len()).sum();
         println!("searched {} places, {bytes} bytes, for {} values", places.len(), self.planted.len());
+        let forms: Vec<(&str, &str, String)> = self
+            .planted
+            .iter()
+            .flat_map(|(what, value)| forms(value).into_iter().map(move |(form, text)| (what.as_str(), form, text)))
+            .collect();
+        let any: Vec<String> = forms.iter().map(|(_, _, text)| regex::escape(text)).collect();
+        let any = regex::bytes::Regex::new(&any.join("|")).unwrap();
         let mut leaks = Vec::new();
-        for (what, value) in &self.planted {
-            for (form, text) in forms(value) {
-                for (place, bytes) in &places {
-                    if let Some(at) = find(bytes, text.as_bytes()) {
-                        let around = String::from_utf8_lossy(&bytes[at.saturating_sub(120)..at]).into_owned();
-                        leaks.push(format!("{what} as {form} in {place}, after: {around}"));
-                    }
-                }
+        for (place, bytes) in &places {
+            for found in any.find_iter(bytes) {
+                let (what, form, _) = forms.iter().find(|(_, _, text)| text.as_bytes() == found.as_bytes()).unwrap();
+                let around = String::from_utf8_lossy(&bytes[found.start().saturating_sub(120)..found.start()]);
+                leaks.push(format!("{what} as {form} in {place}, after: {around}"));
             }
         }
         assert!(leaks.is_empty(), "{} leaks:\n{}", leaks.len(), leaks.join("\n"));
@@ -180,6 +184,7 @@ fn user(name: &str, secret: &str) -> String {
 
 /// Three users, one for each source of passwords, and a world with all of it: `kept/secrets`, a variable, an age file.
 struct Users {
+    names: [String; 3],
     from_directory: String,
     variable: (String, String),
     identity: String,
@@ -200,14 +205,20 @@ fn users(world: &mut World) -> Users {
     let map = format!("password: {}\n", serde_json::to_string(&in_age_file).unwrap());
     let encrypted = age::encrypt(&identity.to_public(), map.as_bytes()).unwrap();
     world.write(&format!("repo/secrets/{}.age", secret("age")), encrypted);
-    let documents: String =
-        ["directory", "variable", "age"].iter().map(|kind| user(&format!("{kind}-{name}"), &secret(kind))).collect();
+    let kinds = ["directory", "variable", "age"];
+    let names = kinds.map(|kind| format!("{kind}-{name}"));
+    let documents: String = names.iter().zip(kinds).map(|(name, kind)| user(name, &secret(kind))).collect();
     world.write("repo/driftless.yaml", DRIFTLESS_YAML);
     world.write("repo/base/users.yaml", documents);
     git_support::git(world.desk.path(), &["init", "-q", "-b", "main", "repo"]);
     git_support::commit_all(&world.desk.path().join("repo"), "first");
     let variable = format!("DRIFTLESS_SECRET_{}_PASSWORD", secret("variable").to_uppercase().replace('-', "_"));
-    Users { from_directory: directory, variable: (variable, in_variable), identity: format!("{KEPT}/identity.txt") }
+    Users {
+        names,
+        from_directory: directory,
+        variable: (variable, in_variable),
+        identity: format!("{KEPT}/identity.txt"),
+    }
 }
 
 impl Users {
@@ -256,6 +267,10 @@ fn everything_goes_well(world: &mut World, users: &Users, kafka: &KafkaEnv) {
         world.expect(0, &variable, &format!("drift {options} --commit -o {format}"));
     }
     world.run(&variable, &format!("import imported -e test {cluster}"));
+    // All of that wrote the three credentials, so there was something to leak.
+    let listed = kafka.tool(&["configs", "--describe", "--entity-type", "users"]);
+    let has = |name: &String| listed.lines().any(|line| line.contains(name) && line.contains("SCRAM-SHA-512"));
+    assert!(users.names.iter().all(has), "{listed}");
 }
 
 fn wrong_secrets(world: &mut World, users: &Users, kafka: &KafkaEnv) {
