@@ -120,8 +120,9 @@ fn limits_and_credentials(text: &str) -> Facts {
 pub(crate) fn of_repository(root: &Path, environment: &str) -> Facts {
     let mut manifests: BTreeMap<(String, String), Value> = BTreeMap::new();
     let mut facts = Facts::new();
-    for layer in ["base".to_owned(), format!("environments/{environment}")] {
-        for document in documents(&root.join(layer)) {
+    let layers = ["base".to_owned(), format!("environments/{environment}")].map(|layer| root.join(layer));
+    for layer in layers.iter().filter(|layer| layer.exists()) {
+        for document in documents(layer) {
             if document.get("groups").is_some() {
                 facts.extend(rule_groups(&document));
                 continue;
@@ -203,7 +204,11 @@ fn user(name: &str, manifest: &Value) -> Facts {
         Some("scram-sha-512") => {
             let mechanism = annotation("driftless.dev/scram-mechanisms").unwrap_or("SCRAM-SHA-512");
             let iterations = annotation("driftless.dev/scram-iterations").unwrap_or("4096");
-            facts.insert(format!("credential user-principal {name}: {mechanism}=iterations={iterations}"));
+            for mechanism in mechanism.split(',') {
+                let mut each = iterations.split(',').filter_map(|part| part.strip_prefix(&format!("{mechanism}=")));
+                let count = each.next().unwrap_or(iterations);
+                facts.insert(format!("credential user-principal {name}: {mechanism}=iterations={count}"));
+            }
         }
         _ => principal = format!("User:CN={name}"),
     }
@@ -220,11 +225,14 @@ fn grants(principal: &str, rules: &Value) -> Facts {
         let pattern = if resource["patternType"] == "prefix" { "PREFIXED" } else { "LITERAL" };
         let of = format!("resourceType={}, name={name}, patternType={pattern}", upper(&text(&resource["type"])));
         let permission = rule["type"].as_str().unwrap_or("allow").to_uppercase();
-        for operation in array(&rule["operations"]) {
-            let operation = upper(&text(operation));
-            facts.insert(format!(
-                "acl {of}: principal={principal}, host=*, operation={operation}, permissionType={permission}"
-            ));
+        let everywhere = serde_json::json!(["*"]);
+        let hosts = if rule["hosts"].is_null() { &everywhere } else { &rule["hosts"] };
+        for (operation, host) in array(&rule["operations"])
+            .iter()
+            .flat_map(|operation| array(hosts).iter().map(move |host| (upper(&text(operation)), text(host))))
+        {
+            let entry = format!("host={host}, operation={operation}, permissionType={permission}");
+            facts.insert(format!("acl {of}: principal={principal}, {entry}"));
         }
     }
     facts
