@@ -30,7 +30,8 @@ fn summary(plan: &Plan) -> Summary {
     summary
 }
 
-/// What the id is a digest of: everything that an apply does or relies on; no commit, no place in a file.
+/// What the id is a digest of: everything that an apply does or relies on; no commit, no place in a file, and nothing that
+/// only a live cluster can say, so that the plan against recorded state is the same plan.
 #[derive(Serialize)]
 struct Content<'a> {
     environment: &'a str,
@@ -46,7 +47,7 @@ pub fn content_id(plan: &Plan) -> String {
     let actions = plan
         .actions
         .iter()
-        .map(|action| Action { location: None, evidence: None, note: None, ..action.clone() })
+        .map(|action| Action { location: None, evidence: None, note: None, validated: false, ..action.clone() })
         .collect();
     digest(&Content {
         environment: &plan.environment,

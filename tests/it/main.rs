@@ -7,6 +7,8 @@ mod cli_usage;
 mod contract;
 mod e2e_drift;
 mod e2e_example;
+mod e2e_import;
+mod e2e_plans;
 mod e2e_rights;
 mod git_report_branch;
 mod git_source;
