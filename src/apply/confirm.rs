@@ -59,7 +59,7 @@ fn n_new_directories(actions: &BTreeMap<usize, &Action>) -> u32 {
 
 async fn look(world: &World<'_>, pending: &BTreeMap<usize, &Action>) -> BTreeMap<usize, Standing> {
     let ids: BTreeSet<ResourceId> = pending.values().filter_map(|action| action.resource()).collect();
-    let mut observed = match world.cluster.observe(&interest(&ids)).await {
+    let mut observed = match world.cluster.observe(&Interest::in_resources(&ids)).await {
         Ok(observed) => observed,
         Err(error) => {
             let standing = Standing::NotSeen(format!("it could not be read back: {error}"));
@@ -75,19 +75,6 @@ async fn look(world: &World<'_>, pending: &BTreeMap<usize, &Action>) -> BTreeMap
         };
     }
     pending.iter().map(|(index, action)| (*index, standing(action, &observed))).collect()
-}
-
-fn interest(ids: &BTreeSet<ResourceId>) -> Interest {
-    let topics = ids.iter().filter_map(|id| if let ResourceId::Topic(name) = id { Some(name.clone()) } else { None });
-    let scopes = ids.iter().filter_map(|id| if let ResourceId::BrokerConfig(scope) = id { Some(*scope) } else { None });
-    let any = |kind: ResourceKind| ids.iter().any(|id| id.kind() == kind);
-    Interest::Only {
-        topics: topics.collect(),
-        users: any(ResourceKind::User),
-        acls: any(ResourceKind::Acl),
-        quotas: any(ResourceKind::Quota),
-        broker_configs: scopes.collect(),
-    }
 }
 
 /// Compares one action with what was read.

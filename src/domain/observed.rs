@@ -8,6 +8,7 @@ use super::acl::AclBinding;
 use super::broker_config::BrokerConfigScope;
 use super::names::{Principal, TopicName, UserName};
 use super::quota::{QuotaEntity, QuotaValues};
+use super::resource::{ResourceId, ResourceKind};
 use super::rule::{RuleGroup, RuleGroupId};
 use super::user::ScramMechanism;
 
@@ -63,6 +64,24 @@ pub enum Interest {
         /// Scopes of broker configs.
         broker_configs: BTreeSet<BrokerConfigScope>,
     },
+}
+
+impl Interest {
+    /// Asks for these resources only. Rule groups are not the cluster's to tell.
+    pub fn in_resources(ids: &BTreeSet<ResourceId>) -> Self {
+        let topics =
+            ids.iter().filter_map(|id| if let ResourceId::Topic(name) = id { Some(name.clone()) } else { None });
+        let scopes =
+            ids.iter().filter_map(|id| if let ResourceId::BrokerConfig(scope) = id { Some(*scope) } else { None });
+        let any = |kind: ResourceKind| ids.iter().any(|id| id.kind() == kind);
+        Self::Only {
+            topics: topics.collect(),
+            users: any(ResourceKind::User),
+            acls: any(ResourceKind::Acl),
+            quotas: any(ResourceKind::Quota),
+            broker_configs: scopes.collect(),
+        }
+    }
 }
 
 /// The live state of a cluster, as far as the principal may see it.

@@ -201,8 +201,8 @@ impl Reader {
             Some("SSL") => (true, false),
             Some("SASL_PLAINTEXT") => (false, true),
             Some("SASL_SSL") => (true, true),
-            Some(other) => {
-                let message = format!("`{other}` is no security protocol");
+            Some(_) => {
+                let message = "it is no security protocol of Kafka";
                 self.problem("security.protocol", &message, "use `PLAINTEXT`, `SSL`, `SASL_PLAINTEXT` or `SASL_SSL`");
                 (false, false)
             }
@@ -267,8 +267,8 @@ impl Reader {
         match raw.parse::<u32>() {
             Ok(value) if value > 0 || setting == "retry.backoff.ms" => Some(Duration::from_millis(u64::from(value))),
             Ok(_) | Err(_) => {
-                let message = format!("`{raw}` is not a number of milliseconds");
-                self.problem(setting, &message, "write a whole number, for example `30000`");
+                let message = "it is not a number of milliseconds";
+                self.problem(setting, message, "write a whole number, for example `30000`");
                 None
             }
         }
@@ -313,7 +313,7 @@ impl Reader {
             Some("PLAIN") => return Some(SaslMechanism::Plain),
             Some("SCRAM-SHA-256") => return Some(SaslMechanism::ScramSha256),
             Some("SCRAM-SHA-512") => return Some(SaslMechanism::ScramSha512),
-            Some(other) => format!("the mechanism `{other}` is not supported"),
+            Some(other) => format!("{} is not supported", named("the mechanism", other)),
             None => "it is missing, and Kafka's default, GSSAPI, is not supported".to_owned(),
         };
         self.problem("sasl.mechanism", &message, "use `SCRAM-SHA-512`, `SCRAM-SHA-256` or `PLAIN`");
@@ -357,8 +357,8 @@ impl Reader {
             None => true,
             Some("") => false,
             Some(name) if name.eq_ignore_ascii_case("https") => true,
-            Some(name) => {
-                let message = format!("`{name}` is no algorithm that compares host names");
+            Some(_) => {
+                let message = "it is no algorithm that compares host names";
                 let setting = "ssl.endpoint.identification.algorithm";
                 self.problem(setting, &message, "use `https`, or leave it empty to switch the check off");
                 true
@@ -380,7 +380,7 @@ impl Reader {
         match self.take(kind).map(|kind| kind.to_ascii_uppercase()).as_deref() {
             None | Some("" | "JKS" | "PKCS12" | "PEM") => {}
             Some(other) => {
-                let message = format!("the store type `{other}` is not supported");
+                let message = format!("{} is not supported", named("the store type", other));
                 self.problem(kind, &message, "use `PEM` or `PKCS12`");
             }
         }
@@ -395,6 +395,12 @@ impl Reader {
             (None, None) => None,
         }
     }
+}
+
+/// Names a value when it is a word of Kafka's own. Anything else may be a password that stands in the wrong setting.
+fn named(what: &str, value: &str) -> String {
+    const WORDS: [&str; 8] = ["GSSAPI", "OAUTHBEARER", "DIGEST-MD5", "EXTERNAL", "AWS_MSK_IAM", "BKS", "BCFKS", "DKS"];
+    if WORDS.contains(&value) { format!("{what} `{value}`") } else { what.to_owned() }
 }
 
 #[cfg(test)]
@@ -473,7 +479,7 @@ acks=all
         client.properties:1:1 `ssl.keystore.certificate.chain`: `ssl.keystore.key` is set, and its certificate is missing
         client.properties:2:1 `sasl.mechanism`: the mechanism `GSSAPI` is not supported
         client.properties:1:1 `sasl.jaas.config`: it is missing, and `security.protocol` asks for SASL
-        client.properties:4:1 `request.timeout.ms`: `soon` is not a number of milliseconds
+        client.properties:4:1 `request.timeout.ms`: it is not a number of milliseconds
         ");
         assert_eq!(problems("a=\\uZZZZ"), ["client.properties:1:1 Malformed \\uxxxx encoding: not hex"]);
     }

@@ -91,7 +91,8 @@ impl Pass<'_> {
 
     /// Performs the plan, reads the cluster again, and writes inventory, status, drift and live state to the branch.
     ///
-    /// The caller has made sure that nothing denies the plan. An error means that nothing was sent.
+    /// The caller has made sure that nothing denies the plan. What it relies on is looked at once more first. An error means
+    /// that nothing was sent.
     pub async fn apply(
         &self,
         planned: &Planned,
@@ -102,6 +103,15 @@ impl Pass<'_> {
     ) -> Result<Applied, PassError> {
         let local = planned.local.as_deref();
         let _lock = local.map(LocalClusterState::lock).transpose().map_err(PassError::State)?;
+        // Between the plan and now somebody may have thought it over, or another apply may have run.
+        let touched = seal::touched(&planned.plan);
+        if !touched.is_empty() {
+            let now = self.observe(&Interest::in_resources(&touched)).await?;
+            let broken = seal::broken_preconditions(&planned.plan, &now);
+            if !broken.is_empty() {
+                return Err(PassError::Stale(broken));
+            }
+        }
         if let Some(local) = local {
             let run = JournalRun {
                 plan_id: planned.plan.id.clone(),

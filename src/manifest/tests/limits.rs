@@ -71,6 +71,7 @@ fn alias_bombs_are_defused() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "the test is about time")]
 fn many_small_things_take_little_time() {
     let started = std::time::Instant::now();
     let wide: String = (0..50_000).map(|n| format!("k{n}: {n}\n")).collect();
