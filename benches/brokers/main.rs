@@ -25,7 +25,7 @@ mod workload;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use cluster::{Cost, Kafka, run};
 use workload::Size;
@@ -85,6 +85,16 @@ fn fill(kafka: &Kafka, size: Size) {
     raw::create_topics(&mut connection, &missing);
     if raw::acls(&mut connection) < size.acls {
         raw::create_acls(&mut connection, size.acls);
+    }
+    // Quiet is not enough: a broker without CPU is quiet too, and may show the state of minutes ago.
+    for broker in &kafka.brokers {
+        let mut connection = raw::Connection::open(broker);
+        let whole = |connection: &mut raw::Connection| {
+            raw::topics(connection).len() >= size.topics && raw::acls(connection) >= size.acls
+        };
+        while !whole(&mut connection) {
+            std::thread::sleep(Duration::from_secs(2));
+        }
     }
     kafka.wait_until_quiet();
 }

@@ -83,7 +83,9 @@ pub(super) fn standing(action: &Action, observed: &ObservedState) -> Standing {
     match (fields::observed_fields(observed, &id), action.action) {
         (Seen::Unknown(reason), _) => Standing::NotSeen(format!("it could not be read back: {reason}")),
         (Seen::Absent, ActionKind::Delete) => Standing::Seen,
-        (Seen::Absent, ActionKind::Create | ActionKind::Update) => {
+        // An ACL has no fields, so what it lacks must not count as seen.
+        (Seen::Absent, ActionKind::Create) => Standing::NotSeen("the cluster does not show it".to_owned()),
+        (Seen::Absent, ActionKind::Update) => {
             if action.fields.iter().all(|field| field.desired.is_none()) {
                 Standing::Seen
             } else {

@@ -53,7 +53,10 @@ pub(super) async fn run(arguments: &PlanArgs, console: &Console) -> Result<Exit,
     let loaded = desired::load(&snapshot, &session.environment)?;
     let options = arguments.secrets.options(session.settings.as_deref());
     let secrets = passwords::of_desired(&options, &snapshot, &loaded.desired, Need::Optional);
-    let planned = session.pass(&secrets, &loaded.packs).plan(&loaded.desired, &source(&snapshot)).await?;
+    let source = source(&snapshot);
+    // Only large repositories notice: the files are not needed while the cluster is read and compared.
+    drop(snapshot);
+    let planned = session.pass(&secrets, &loaded.packs).plan(&loaded.desired, &source).await?;
     if let Some(path) = &arguments.out {
         saved_plan::write(&planned.plan, path)?;
     }

@@ -62,6 +62,22 @@ fn value(json: Value) -> Result<regorus::Value, serde_json::Error> {
     serde_json::from_value(json)
 }
 
+/// Turns resources into an array, a thousand at a time, by way of text: only from text does the engine make objects that
+/// share their keys.
+fn values(items: &mut dyn Iterator<Item = Value>) -> Result<regorus::Value, serde_json::Error> {
+    let mut all = Vec::new();
+    loop {
+        let some: Vec<Value> = items.take(1_000).collect();
+        if some.is_empty() {
+            return Ok(regorus::Value::from(all));
+        }
+        let text = serde_json::to_string(&some)?;
+        drop(some);
+        let array = regorus::Value::from_json_str(&text).map_err(serde::de::Error::custom)?;
+        all.extend(array.as_array().map_err(serde::de::Error::custom)?.iter().cloned());
+    }
+}
+
 fn object<const N: usize>(entries: [(&str, regorus::Value); N]) -> regorus::Value {
     let entries = entries.into_iter().map(|(key, value)| (regorus::Value::from(key), value));
     regorus::Value::from(entries.collect::<BTreeMap<_, _>>())
@@ -71,8 +87,7 @@ fn desired(desired: &DesiredState, reading: &Reading) -> Result<regorus::Value, 
     let mut parts = BTreeMap::new();
     let mut part = |name: &str, items: &mut dyn Iterator<Item = Value>| -> Result<(), serde_json::Error> {
         if reading.reads(&format!("desired.{name}")) {
-            let items = items.map(value).collect::<Result<Vec<_>, _>>()?;
-            parts.insert(regorus::Value::from(name), regorus::Value::from(items));
+            parts.insert(regorus::Value::from(name), values(items)?);
         }
         Ok(())
     };

@@ -380,6 +380,31 @@ async fn a_stop_finishes_the_batch_in_flight_and_the_next_run_goes_on() {
 }
 
 #[tokio::test]
+async fn brokers_that_show_the_old_state_for_a_while_are_looked_at_again() {
+    let mut world = World::new();
+    world.topic("orders", &[("retention.ms", "1000000")]).acl("alice", AclOperation::Read);
+    let planned = world.plan().await;
+    world.cluster.set_faults(Faults { stale_reads: 5, ..Faults::default() });
+    let applied =
+        world.pass().apply(&planned, Some(&world.desired), &NoProgress, &world.stop, Push::No).await.expect("an apply");
+    assert_eq!(applied.report.not_done(), 0, "{:?}", applied.report);
+    let grant = "acl/User:alice/allow/Read/topic/literal/orders/*/create";
+    for id in ["topic/orders/create", grant] {
+        assert_eq!(*outcome(&applied, id), Outcome::Applied);
+    }
+    assert_eq!(world.ids().await, Vec::<String>::new());
+    // What is never shown is not called done.
+    world.cluster.set_faults(Faults::default());
+    world.acl("bob", AclOperation::Read);
+    let planned = world.plan().await;
+    world.cluster.set_faults(Faults { stale_reads: 1_000_000, ..Faults::default() });
+    let applied =
+        world.pass().apply(&planned, Some(&world.desired), &NoProgress, &world.stop, Push::No).await.expect("an apply");
+    let unconfirmed = outcome(&applied, &grant.replace("alice", "bob"));
+    assert!(matches!(unconfirmed, Outcome::AppliedUnconfirmed { .. }), "{unconfirmed:?}");
+}
+
+#[tokio::test]
 async fn what_could_not_be_committed_is_known_from_the_journal() {
     let mut world = World::new();
     world.topic("orders", &[("retention.ms", "1000000")]);
