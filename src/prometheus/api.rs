@@ -73,6 +73,9 @@ impl Api {
         // The address of Prometheus itself will do too.
         let path = url.path().trim_end_matches('/');
         let prefix = path.strip_suffix(RELOAD_PATH).unwrap_or(path);
+        if prefix.contains("/-/") {
+            return Err(invalid("is another of Prometheus' own addresses"));
+        }
         let mut base = url.clone();
         base.set_path(&format!("{prefix}/"));
         base.set_query(None);
@@ -257,11 +260,13 @@ mod tests {
             ("http://127.0.0.1:9090/-/reload", "http://127.0.0.1:9090/"),
             ("https://host/prometheus/-/reload", "https://host/prometheus/"),
             ("http://host:9090/-/reload/", "http://host:9090/"),
+            ("http://host:9090", "http://host:9090/"),
+            ("http://host/prometheus/", "http://host/prometheus/"),
         ];
         for (url, base) in cases {
             assert_eq!(Api::new(url).ok().map(|api| api.base.to_string()).as_deref(), Some(base));
         }
-        for url in ["", "host:9090", "ftp://host/-/reload", "http://host:9090", "http://host/-/quit"] {
+        for url in ["", "host:9090", "ftp://host/-/reload", "http://host/-/quit"] {
             assert!(Api::new(url).is_err(), "{url}");
         }
     }
