@@ -1,5 +1,5 @@
 //! A Kafka `client.properties`, as Kafka users write it: text to valid settings. Touches no file: stores that the
-//! settings name are read by [`super::tls`] later.
+//! settings name are read by `tls` later.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

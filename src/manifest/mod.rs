@@ -1,7 +1,7 @@
 //! From the text of a repository to the desired state, or to every problem in it.
 //!
-//! One pass: each layer's files become trees with the place of every key and value ([`yaml`], [`node`]), documents are
-//! recognized by group and kind ([`kind`]), merged over the layers ([`merge`]), and read strictly into domain types (one
+//! One pass: each layer's files become trees with the place of every key and value (`yaml`, `node`), documents are
+//! recognized by group and kind (`kind`), merged over the layers (`merge`), and read strictly into domain types (one
 //! module per kind). Reading never stops at the first problem; a state exists only when there is no error. No message
 //! repeats a value that may be secret.
 //!

@@ -1,7 +1,7 @@
 //! The plan as a value: what differs, why, how risky it is, and in which order it is done.
 //!
 //! Pure. [`diff::plan`] compares three sources (git now, the cluster now, what we last wrote) field by field, the same way
-//! for every kind; [`assess`] says how risky each action is and what stops it; [`seal`] gives the plan its id. What comes
+//! for every kind; `assess` says how risky each action is and what stops it; [`seal`] gives the plan its id. What comes
 //! from the cluster in between (evidence, the broker's dry run) is added by the pass. Nothing here decides at apply time.
 
 pub mod apply_report;
