@@ -203,7 +203,7 @@ impl Reader {
             Some("SASL_SSL") => (true, true),
             Some(_) => {
                 let message = "it is no security protocol of Kafka";
-                self.problem("security.protocol", &message, "use `PLAINTEXT`, `SSL`, `SASL_PLAINTEXT` or `SASL_SSL`");
+                self.problem("security.protocol", message, "use `PLAINTEXT`, `SSL`, `SASL_PLAINTEXT` or `SASL_SSL`");
                 (false, false)
             }
         };
@@ -360,7 +360,7 @@ impl Reader {
             Some(_) => {
                 let message = "it is no algorithm that compares host names";
                 let setting = "ssl.endpoint.identification.algorithm";
-                self.problem(setting, &message, "use `https`, or leave it empty to switch the check off");
+                self.problem(setting, message, "use `https`, or leave it empty to switch the check off");
                 true
             }
         };
