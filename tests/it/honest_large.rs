@@ -54,7 +54,7 @@ fn killed_in_the_middle(kafka: &KafkaEnv) {
 
     // Git moves on: for what was made this is a change, and nothing is taken over as if somebody else had made it.
     place.topics(&thousand(&prefix, "2000000"));
-    let plan = place.plan();
+    let plan = plan_of_settled_brokers(&place);
     let (mut made, mut missing) = (0, 0);
     for action in plan["actions"].as_array().expect("a list") {
         match action["action"].as_str() {
@@ -73,6 +73,19 @@ fn killed_in_the_middle(kafka: &KafkaEnv) {
     assert_eq!(outcome.code, 0, "{}{}", outcome.stdout, outcome.stderr);
     complete(kafka, &place, &prefix, 1_000);
     assert_eq!(journal(&place), BTreeMap::new(), "the branch holds it now");
+}
+
+/// Plans until the brokers show what the controller has. Until then a plan says of some topics that they would be made, and
+/// the controller's dry run says that they exist: blocked, with its words.
+fn plan_of_settled_brokers(place: &Place) -> serde_json::Value {
+    for _ in 0..30 {
+        let plan = place.plan();
+        if plan["summary"]["blocked"] == 0 {
+            return plan;
+        }
+        std::thread::sleep(Duration::from_secs(1));
+    }
+    panic!("the brokers never showed what the controller has");
 }
 
 /// Ctrl-C lets the request in flight end, says what is done, and the next apply goes on.
