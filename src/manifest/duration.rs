@@ -1,40 +1,10 @@
 //! Durations as Prometheus writes them (`model.ParseDuration`).
 
-const UNITS: [(&str, u64); 7] = [
-    ("y", 365 * 24 * 60 * 60 * 1000),
-    ("w", 7 * 24 * 60 * 60 * 1000),
-    ("d", 24 * 60 * 60 * 1000),
-    ("h", 60 * 60 * 1000),
-    ("m", 60 * 1000),
-    ("s", 1000),
-    ("ms", 1),
-];
-
-/// The longest duration: Prometheus counts nanoseconds in 64 bits.
-const LONGEST_MS: u64 = i64::MAX as u64 / 1_000_000;
+use crate::domain::rule_comparison::parse_duration_ms;
 
 /// Reads a duration as milliseconds: `0`, or numbers with units, each unit once and from large to small.
 pub(crate) fn parse_ms(text: &str) -> Option<u64> {
-    if text == "0" {
-        return Some(0);
-    }
-    if text.is_empty() {
-        return None;
-    }
-    let mut rest = text;
-    let mut total: u64 = 0;
-    let mut next_unit = 0;
-    while !rest.is_empty() {
-        let n_digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-        let number: u64 = rest[..n_digits].parse().ok()?;
-        rest = &rest[n_digits..];
-        let n_letters = rest.bytes().take_while(u8::is_ascii_lowercase).count();
-        let at = UNITS.iter().position(|(unit, _)| *unit == &rest[..n_letters]).filter(|at| *at >= next_unit)?;
-        total = total.checked_add(number.checked_mul(UNITS[at].1)?)?;
-        next_unit = at + 1;
-        rest = &rest[n_letters..];
-    }
-    (total <= LONGEST_MS).then_some(total)
+    parse_duration_ms(text).ok()
 }
 
 #[cfg(test)]
