@@ -162,6 +162,18 @@ impl DesiredState {
         self.len() == 0
     }
 
+    /// Says whether a resource is declared, by whatever management.
+    pub fn declares(&self, id: &ResourceId) -> bool {
+        match id {
+            ResourceId::Topic(name) => self.topics.contains_key(name),
+            ResourceId::User(name) => self.users.contains_key(name),
+            ResourceId::Acl(binding) => self.acls.contains_key(binding),
+            ResourceId::Quota(entity) => self.quotas.contains_key(entity),
+            ResourceId::BrokerConfig(scope) => self.broker_configs.contains_key(scope),
+            ResourceId::RuleGroup(group) => self.rule_groups.contains_key(group),
+        }
+    }
+
     /// Returns the place that declares a resource.
     pub fn location(&self, id: &ResourceId) -> Option<&Location> {
         self.field_location(id, "")

@@ -1,6 +1,8 @@
 //! The three-way comparison: git now, the cluster now, what we last wrote.
 
-use crate::domain::desired::{DesiredState, Management};
+use std::collections::BTreeMap;
+
+use crate::domain::desired::{Declared, DesiredState, Management};
 use crate::domain::inventory::LastApplied;
 use crate::domain::resource::{ResourceId, ResourceKind};
 use crate::domain::topic::THROTTLE_KEYS;
@@ -19,8 +21,8 @@ pub fn plan(input: PlanInput<'_>) -> Plan {
     let mut draft = Draft::default();
     let inventory = ownership::inventory_of_this_cluster(input, &mut draft);
     let input = PlanInput { inventory: &inventory, ..input };
-    for id in declared(input.desired) {
-        compare_declared(input, &id, &mut draft);
+    for (id, management) in declared(input.desired) {
+        compare_declared(input, &id, management, &mut draft);
     }
     ownership::undeclared(input, &mut draft);
     ownership::refuse_vanished_repository(input, &mut draft);
@@ -56,29 +58,23 @@ fn finish(input: PlanInput<'_>, draft: Draft) -> Plan {
     plan
 }
 
-fn declared(desired: &DesiredState) -> impl Iterator<Item = ResourceId> + '_ {
-    let topics = desired.topics.keys().cloned().map(ResourceId::Topic);
-    let users = desired.users.keys().cloned().map(ResourceId::User);
-    let acls = desired.acls.keys().cloned().map(ResourceId::Acl);
-    let quotas = desired.quotas.keys().cloned().map(ResourceId::Quota);
-    let configs = desired.broker_configs.keys().copied().map(ResourceId::BrokerConfig);
-    let rules = desired.rule_groups.keys().cloned().map(ResourceId::RuleGroup);
-    topics.chain(users).chain(acls).chain(quotas).chain(configs).chain(rules)
-}
-
-fn management(desired: &DesiredState, id: &ResourceId) -> Option<Management> {
-    match id {
-        ResourceId::Topic(name) => desired.topics.get(name).map(|declared| declared.management),
-        ResourceId::User(name) => desired.users.get(name).map(|declared| declared.management),
-        ResourceId::Acl(binding) => desired.acls.get(binding).map(|declared| declared.management),
-        ResourceId::Quota(entity) => desired.quotas.get(entity).map(|declared| declared.management),
-        ResourceId::BrokerConfig(scope) => desired.broker_configs.get(scope).map(|declared| declared.management),
-        ResourceId::RuleGroup(group) => desired.rule_groups.get(group).map(|declared| declared.management),
+/// Everything that git declares, with who manages it.
+fn declared(desired: &DesiredState) -> impl Iterator<Item = (ResourceId, Management)> + '_ {
+    fn each<K: Clone, T>(
+        declared: &BTreeMap<K, Declared<T>>,
+        id: fn(K) -> ResourceId,
+    ) -> impl Iterator<Item = (ResourceId, Management)> + '_ {
+        declared.iter().map(move |(key, declared)| (id(key.clone()), declared.management))
     }
+    each(&desired.topics, ResourceId::Topic)
+        .chain(each(&desired.users, ResourceId::User))
+        .chain(each(&desired.acls, ResourceId::Acl))
+        .chain(each(&desired.quotas, ResourceId::Quota))
+        .chain(each(&desired.broker_configs, ResourceId::BrokerConfig))
+        .chain(each(&desired.rule_groups, ResourceId::RuleGroup))
 }
 
-fn compare_declared(input: PlanInput<'_>, id: &ResourceId, draft: &mut Draft) {
-    let Some(management) = management(input.desired, id) else { return };
+fn compare_declared(input: PlanInput<'_>, id: &ResourceId, management: Management, draft: &mut Draft) {
     if management == Management::Unmanaged {
         return;
     }
@@ -106,15 +102,24 @@ fn compare_declared(input: PlanInput<'_>, id: &ResourceId, draft: &mut Draft) {
         // The scope of all brokers always exists; declaring its first key makes it.
         Some(_) => ActionKind::Update,
     };
+    let agrees = |found: &Fields, draft: &mut Draft| {
+        if is_record_stale(input, id, last, &wanted, found) {
+            draft.adopted.insert(id.clone());
+        }
+    };
+    if let Some(found) = &found
+        && changes.is_empty()
+        && id.kind() != ResourceKind::User
+    {
+        // Almost everything, almost always: no action is drafted for it.
+        return agrees(found, draft);
+    }
     let mut draft_action = new_action(input, id, action, origin(id, last, found.is_some(), &changes), changes);
     assess::passwords(input, id, &mut draft_action, draft);
     if let Some(found) = &found
         && draft_action.fields.is_empty()
     {
-        if is_record_stale(input, id, last, &wanted, found) {
-            draft.adopted.insert(id.clone());
-        }
-        return;
+        return agrees(found, draft);
     }
     if management == Management::Paused {
         draft.paused.insert(id.clone());

@@ -66,8 +66,7 @@ pub(super) fn refuse_vanished_repository(input: PlanInput<'_>, draft: &mut Draft
         ));
         return;
     }
-    let kept =
-        input.inventory.resources.keys().filter(|id| fields::desired_fields(input.desired, id).is_some()).count();
+    let kept = input.inventory.resources.keys().filter(|id| input.desired.declares(id)).count();
     if input.options.prune == Prune::OwnedOnly && owned >= FEW && kept * 2 < owned {
         draft.findings.push(finding(
             "desired-state-shrunk",
@@ -229,7 +228,7 @@ fn candidates(input: PlanInput<'_>) -> BTreeSet<ResourceId> {
         let undeclared = groups.keys().filter(|group| !desired.rule_groups.contains_key(*group));
         ids.extend(undeclared.cloned().map(ResourceId::RuleGroup));
     }
-    let gone = input.inventory.resources.keys().filter(|id| fields::desired_fields(desired, id).is_none());
+    let gone = input.inventory.resources.keys().filter(|id| !desired.declares(id));
     ids.extend(gone.cloned());
     ids
 }
