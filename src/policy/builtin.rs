@@ -2,11 +2,18 @@
 
 use super::Pack;
 
-const FILES: [(&str, &str); 4] = [
-    ("policy/automatic_topic_creation.rego", include_str!("../../policy/automatic_topic_creation.rego")),
-    ("policy/effective.rego", include_str!("../../policy/effective.rego")),
-    ("policy/min_insync_replicas.rego", include_str!("../../policy/min_insync_replicas.rego")),
-    ("policy/replication.rego", include_str!("../../policy/replication.rego")),
+macro_rules! embedded {
+    ($($name:literal)*) => {
+        &[$((concat!("policy/", $name, ".rego"), include_str!(concat!("../../policy/", $name, ".rego")))),*]
+    };
+}
+
+/// Path and text of every file, by name.
+const FILES: &[(&str, &str)] = embedded![
+    "automatic_topic_creation"
+    "effective"
+    "min_insync_replicas"
+    "replication"
 ];
 
 /// Returns the built-in pack.

@@ -50,10 +50,44 @@ pub fn parse(text: &str) -> Result<Vec<Case>, String> {
 
 /// Evaluates the rules over the whole of a pack for each case.
 pub fn run(pack: &Pack, cases: &[Case]) -> Vec<CaseResult> {
-    cases.iter().map(|case| run_one(pack, case)).collect()
+    results(pack, cases).collect()
 }
 
-fn run_one(pack: &Pack, case: &Case) -> CaseResult {
+/// Evaluates the rules case by case, as far as somebody wants to know.
+pub(super) fn results(pack: &Pack, cases: &[Case]) -> impl Iterator<Item = CaseResult> {
+    let mut engine = PackEngine::load(&pack.files);
+    let errors: BTreeSet<String> = engine.take_errors().into_iter().map(|(_, finding)| shown(finding)).collect();
+    cases.iter().map(move |case| run_one(&mut engine, &errors, case))
+}
+
+/// Returns the file of one subject and those that it imports: what the cases of that subject are about. Rules of other
+/// subjects may have more to say about the same input, and are not asked.
+pub fn subject(pack: &Pack, file: &str) -> Pack {
+    let mut files: Vec<(String, String)> = Vec::new();
+    let mut wanted = vec![file.to_owned()];
+    while let Some(path) = wanted.pop() {
+        if files.iter().any(|(taken, _)| *taken == path) {
+            continue;
+        }
+        let Some(found) = pack.files.iter().find(|(name, _)| *name == path) else { continue };
+        let imported = |package: &str| {
+            found.1.lines().any(|line| line.strip_prefix("import data.").is_some_and(|name| name.trim() == package))
+        };
+        for (name, text) in &pack.files {
+            if text
+                .lines()
+                .find_map(|line| line.strip_prefix("package "))
+                .is_some_and(|package| imported(package.trim()))
+            {
+                wanted.push(name.clone());
+            }
+        }
+        files.push(found.clone());
+    }
+    Pack { name: pack.name.clone(), files }
+}
+
+fn run_one(engine: &mut PackEngine, errors: &BTreeSet<String>, case: &Case) -> CaseResult {
     let mut input = json!({
         "environment": {"name": "test", "parameters": {}},
         "today": "2026-01-01",
@@ -63,20 +97,20 @@ fn run_one(pack: &Pack, case: &Case) -> CaseResult {
     });
     merge(&mut input, &case.input);
     let desired = DesiredState::default();
-    let mut engine = PackEngine::load(&pack.files);
-    let mut findings = engine.take_errors();
-    findings.extend(engine.judge_whole(&regorus::Value::from(input), &desired, &Budget::start(super::TIME_LIMIT)));
-    let found: BTreeSet<String> = findings
-        .into_iter()
-        .map(|(_, finding)| match finding.resource {
-            Some(resource) => format!("{} {resource}", finding.code),
-            None => finding.code,
-        })
-        .collect();
+    let findings = engine.judge_whole(&regorus::Value::from(input), &desired, &Budget::start(super::TIME_LIMIT));
+    let found: BTreeSet<String> =
+        findings.into_iter().map(|(_, finding)| shown(finding)).chain(errors.iter().cloned()).collect();
     CaseResult {
         name: case.name.clone(),
         missing: case.findings.difference(&found).cloned().collect(),
         unexpected: found.difference(&case.findings).cloned().collect(),
+    }
+}
+
+fn shown(finding: crate::plan::types::Finding) -> String {
+    match finding.resource {
+        Some(resource) => format!("{} {resource}", finding.code),
+        None => finding.code,
     }
 }
 

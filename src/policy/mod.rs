@@ -106,4 +106,6 @@ fn order(finding: &Finding) -> (Severity, &str, &str, Option<&crate::domain::dia
 }
 
 #[cfg(test)]
+mod mutation;
+#[cfg(test)]
 mod tests;
