@@ -35,12 +35,7 @@ default_replication_factor := min({number(value) |
 })
 
 # What the topics of this environment say, as a number by its text: a few texts stand for thousands of topics.
-own_min_insync := {text: number(text) |
-	some text in {own |
-		some topic in input.desired.topics
-		own := topic.config["min.insync.replicas"]
-	}
-}
+own_min_insync := {text: number(text) | some text in texts("min.insync.replicas")}
 
 inherits_min_insync := [topic |
 	some topic in input.desired.topics
@@ -87,11 +82,36 @@ broker_values contains number(value) if {
 }
 
 # `cleanup.policy` without a value is `delete`, unless the brokers were told otherwise: `broker-default-differs` says so.
-compacts(topic) if contains(topic.config["cleanup.policy"], "compact")
+compacts(topic) if compacting[topic.config["cleanup.policy"]]
 
 deletes(topic) if not topic.config["cleanup.policy"]
 
-deletes(topic) if contains(topic.config["cleanup.policy"], "delete")
+deletes(topic) if deleting[topic.config["cleanup.policy"]]
+
+# Topics that Kafka only compacts.
+compacted_only := having("cleanup.policy", compacting - deleting)
+
+compacting := {text |
+	some text in cleanup_policies
+	contains(text, "compact")
+}
+
+deleting := {text |
+	some text in cleanup_policies
+	contains(text, "delete")
+}
+
+cleanup_policies := texts("cleanup.policy")
+
+# The texts that topics have as values of a config: a few texts stand for thousands of topics.
+texts(key) := {topic.config[key] | some topic in input.desired.topics}
+
+# The judged topics that have one of these texts. Where there are no texts, no topic is looked at.
+having(key, wanted) := [topic |
+	some topic in input.desired.topics
+	wanted[topic.config[key]]
+	judged(topic)
+] if count(wanted) > 0
 
 is_true(text) if lower(trim_space(text)) == "true"
 

@@ -84,13 +84,12 @@ warn contains finding if {
 # A topic has its own value or the default, and its own factor or an inherited one. What most topics have, both of their own,
 # is compared without a call of a function each.
 below_minimum contains judged if {
-	low := {text: value |
+	low := {text |
 		some text, value in effective.own_min_insync
 		value < effective.minimum_insync_replicas
 	}
-	some topic in input.desired.topics
-	value := low[topic.config["min.insync.replicas"]]
-	effective.judged(topic)
+	some topic in effective.having("min.insync.replicas", low)
+	value := effective.own_min_insync[topic.config["min.insync.replicas"]]
 	judged := [topic, value, "in its manifest"]
 }
 
@@ -130,6 +129,6 @@ factor_of(topic) := topic.replicas
 
 factor_of(topic) := effective.inherited_replication_factor[topic.name] if not topic.replicas
 
-consequence(value, factor) := "producers with `acks=all` stop as soon as one replica is away" if value == factor
-
 consequence(value, factor) := "producers with `acks=all` can never write" if value > factor
+
+consequence(value, factor) := "producers with `acks=all` stop as soon as one replica is away" if not value > factor
