@@ -10,10 +10,26 @@ macro_rules! embedded {
 
 /// Path and text of every file, by name.
 const FILES: &[(&str, &str)] = embedded![
+    "authorization"
     "automatic_topic_creation"
+    "cluster_defaults"
+    "cluster_guards"
+    "compaction"
+    "compression"
+    "config_keys"
     "effective"
+    "labels"
+    "message_size"
     "min_insync_replicas"
+    "partitions"
+    "passwords"
+    "planned_changes"
     "replication"
+    "retention"
+    "segments"
+    "timestamps"
+    "topic_names"
+    "unclean_leader_election"
 ];
 
 /// Returns the built-in pack.

@@ -5,34 +5,14 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::PolicyInput;
-use super::finding;
 use super::reading::Reading;
 use crate::domain::broker_config::BrokerConfigScope;
 use crate::domain::desired::{Declared, DesiredState, Management};
+use crate::domain::names::TopicName;
 use crate::domain::observed::{ObservedReplication, ObservedState};
 use crate::domain::quota::{QuotaEntity, QuotaName};
 use crate::domain::resource::ResourceId;
 use crate::domain::rule::{RuleGroup, RuleGroupId};
-use crate::plan::types::Finding;
-
-/// The parameters of the built-in pack: all are whole numbers of at least 1.
-pub(super) const PARAMETERS: [&str; 2] = ["minimumReplicationFactor", "minimumInsyncReplicas"];
-
-/// Returns the parameters for the rules, and a finding for every built-in parameter of another type. Such a parameter is
-/// left out, so that the rules judge by their defaults meanwhile.
-pub(super) fn parameters(desired: &DesiredState) -> (BTreeMap<String, Value>, Vec<Finding>) {
-    let mut parameters = desired.parameters.clone();
-    let mut findings = Vec::new();
-    for name in PARAMETERS {
-        if let Some(value) = desired.parameters.get(name)
-            && !value.as_u64().is_some_and(|number| (1..=u64::from(u16::MAX)).contains(&number))
-        {
-            findings.push(finding::bad_parameter(&desired.environment, name, value));
-            parameters.remove(name);
-        }
-    }
-    (parameters, findings)
-}
 
 /// Builds the document, without what no rule reads. Fails when a part is no JSON, which would be a bug of ours: it is
 /// reported, not skipped.
@@ -78,8 +58,10 @@ fn values(items: &mut dyn Iterator<Item = Value>) -> Result<regorus::Value, serd
     }
 }
 
+/// Makes an object of what there is.
 fn object<const N: usize>(entries: [(&str, regorus::Value); N]) -> regorus::Value {
-    let entries = entries.into_iter().map(|(key, value)| (regorus::Value::from(key), value));
+    let entries = entries.into_iter().filter(|(_, value)| *value != regorus::Value::Undefined);
+    let entries = entries.map(|(key, value)| (regorus::Value::from(key), value));
     regorus::Value::from(entries.collect::<BTreeMap<_, _>>())
 }
 
@@ -225,6 +207,8 @@ fn cluster(observed: &ObservedState, desired: &DesiredState) -> Result<regorus::
         .keys()
         .filter_map(|name| observed.unknown_topics.get(name).map(|reason| (name.as_str(), reason.as_str())))
         .collect();
+    let colliding: BTreeMap<&str, &str> = colliding(observed, desired);
+    let protocol = observed.cluster.security_protocol.map(|protocol| value(json!(protocol))).transpose()?;
     Ok(object([
         ("id", observed.cluster.id.as_str().into()),
         ("brokers", value(Value::Array(brokers))?),
@@ -232,5 +216,22 @@ fn cluster(observed: &ObservedState, desired: &DesiredState) -> Result<regorus::
         ("topicDefaults", value(json!(observed.topic_defaults))?),
         ("topics", topics.into()),
         ("unknownTopics", value(json!(unknown_topics))?),
+        ("collidingTopics", value(json!(colliding))?),
+        ("securityProtocol", protocol.unwrap_or(regorus::Value::Undefined)),
     ]))
+}
+
+/// Declared topics with another topic on the cluster whose metrics have the same name.
+fn colliding<'a>(observed: &'a ObservedState, desired: &'a DesiredState) -> BTreeMap<&'a str, &'a str> {
+    let key = |name: &TopicName| name.as_str().contains(['.', '_']).then(|| name.collision_key());
+    let mut live: BTreeMap<String, &TopicName> = BTreeMap::new();
+    for name in observed.topics.keys().filter(|name| !desired.topics.contains_key(*name)) {
+        if let Some(key) = key(name) {
+            live.entry(key).or_insert(name);
+        }
+    }
+    let declared = desired.topics.keys();
+    declared
+        .filter_map(|name| key(name).and_then(|key| live.get(&key)).map(|other| (name.as_str(), other.as_str())))
+        .collect()
 }
