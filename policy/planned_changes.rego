@@ -77,8 +77,9 @@ deny contains finding if {
 	action.kind == "topic"
 	some field in action.fields
 	field.path == "partitions"
-	effective.number(field.desired) > effective.number(field.observed)
 	compacted[action.name]
+	is_string(field.observed)
+	effective.number(field.desired) > effective.number(field.observed)
 	finding := {
 		"code": "partitions-added-to-compacted-topic",
 		"resource": concat("/", ["topic", action.name]),
