@@ -130,6 +130,17 @@ impl ObservedState {
             rule_groups: Knowledge::Unknown("no rule store is configured".to_owned()),
         }
     }
+
+    /// Adds the topics and the broker configs of a state that was read later, with [`Interest::Only`].
+    pub fn take_in(&mut self, later: Self) {
+        self.topics.extend(later.topics);
+        self.unknown_topics.extend(later.unknown_topics);
+        for (key, values) in later.topic_defaults {
+            self.topic_defaults.entry(key).or_default().extend(values);
+        }
+        self.broker_configs.extend(later.broker_configs);
+        self.cluster.lacking.extend(later.cluster.lacking);
+    }
 }
 
 /// Facts of the cluster as a whole, for policy and preconditions.

@@ -291,7 +291,7 @@ impl World {
 fn result(action: &Action) -> ActionResult {
     let outcome = match action.status {
         Status::Planned => Outcome::Applied,
-        Status::Held | Status::Blocked => Outcome::Skipped { status: action.status },
+        Status::Held | Status::Blocked => Outcome::Skipped { status: action.status, reason: action.note.clone() },
     };
     ActionResult { action_id: action.id.clone(), outcome }
 }
