@@ -10,9 +10,18 @@ macro_rules! embedded {
 
 /// Path and text of every file, by name.
 const FILES: &[(&str, &str)] = embedded![
+    "acl"
+    "acl_hosts"
+    "acl_incomplete"
+    "acl_overlap"
+    "acl_patterns"
+    "acl_principals"
+    "acl_reach"
+    "alert_rules"
     "automatic_topic_creation"
     "effective"
     "min_insync_replicas"
+    "quotas"
     "replication"
 ];
 

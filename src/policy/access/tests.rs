@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::domain::acl::{AclOperation, AclPermission, AclResourceType, PatternType};
 use crate::domain::names::{Principal, TopicName};
-use crate::domain::observed::{ClusterFacts, ObservedReplication, ObservedTopic};
+use crate::domain::observed::{ObservedReplication, ObservedTopic};
 
 /// Reads `principal allow|deny Operation type literal|prefixed name`, with any host.
 fn acl(text: &str) -> AclBinding {
@@ -33,13 +33,7 @@ fn grants(acls: &BTreeSet<AclBinding>) -> Vec<Grant<'_>> {
 }
 
 fn live(topics: &[&str]) -> ObservedState {
-    let cluster = ClusterFacts {
-        id: "c".into(),
-        brokers: BTreeMap::new(),
-        metadata_version: None,
-        own_principal: None,
-        lacking: BTreeMap::new(),
-    };
+    let cluster = serde_json::from_value(json!({"id": "c", "brokers": {}})).expect("are facts of a cluster");
     let topic = ObservedTopic {
         id: None,
         partitions: 1,
