@@ -15,7 +15,8 @@ import data.driftless.acl
 # - ref: https://kafka.apache.org/documentation/#security_authz
 deny contains finding if {
 	some place, grants in starred
-	[principal, permission, type, "literal", name] := place
+	[principal, permission, type, pattern, name] := place
+	pattern == "literal"
 	name != "*"
 	finding := {
 		"code": "acl-literal-name-ends-in-star",
@@ -43,7 +44,8 @@ deny contains finding if {
 # - ref: https://kafka.apache.org/documentation/#security_authz
 deny contains finding if {
 	some place, grants in starred
-	[principal, permission, type, "prefixed", name] := place
+	[principal, permission, type, pattern, name] := place
+	pattern == "prefixed"
 	finding := {
 		"code": "acl-prefix-ends-in-star",
 		"resource": min(grants)[0],

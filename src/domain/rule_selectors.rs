@@ -111,7 +111,10 @@ mod tests {
             ("lag{topic=\"a\",group!=\"b\"} > 5", "lag topic = a group != b"),
             ("sum by (x) (rate(lag{topic=~\"a.*\"}[5m])) / on () total", "lag topic =~ a.* | total"),
             ("topk(scalar(k), -lag{a!~\"b\"} or (up))", "k | lag a !~ b | up"),
-            ("max_over_time(lag{b='1', a='2'}[5m:1m]) unless absent(up{b='2'} offset 1h)", "lag b = 1 a = 2 | up b = 2"),
+            (
+                "max_over_time(lag{b='1', a='2'}[5m:1m]) unless absent(up{b='2'} offset 1h)",
+                "lag b = 1 a = 2 | up b = 2",
+            ),
             ("{__name__=\"lag\", a=\"1\"}", "lag a = 1"),
             ("{__name__=~\"lag.*\"}", "- __name__ =~ lag.*"),
             ("1 + 1", ""),

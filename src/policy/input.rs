@@ -247,7 +247,10 @@ fn cluster(
     Ok(object([
         ("id", observed.cluster.id.as_str().into()),
         ("brokers", value(Value::Array(brokers))?),
-        ("metadataVersion", observed.cluster.metadata_version.map_or(regorus::Value::Undefined, |level| i64::from(level).into())),
+        (
+            "metadataVersion",
+            observed.cluster.metadata_version.map_or(regorus::Value::Undefined, |level| i64::from(level).into()),
+        ),
         ("topicDefaults", value(json!(observed.topic_defaults))?),
         ("topics", topics.into()),
         ("unknownTopics", value(json!(unknown_topics))?),
