@@ -66,6 +66,7 @@ impl World {
             brokers: (1..=3).map(|id| (id, BrokerFacts::default())).collect(),
             metadata_version: None,
             own_principal: None,
+            security_protocol: Some(crate::domain::observed::SecurityProtocol::SaslSsl),
             lacking: BTreeMap::new(),
         };
         let mut observed = ObservedState::nothing(cluster, "");

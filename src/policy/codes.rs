@@ -199,8 +199,14 @@ pub const CODES: &[CodeDoc] = &[
     CodeDoc {
         code: "policy-parameter-invalid",
         title: "a parameter of the built-in rules is not valid",
-        explanation: "`minimumReplicationFactor` and `minimumInsyncReplicas` are whole numbers from 1. Anything else refuses everything rather than nothing.",
+        explanation: "A parameter of the built-in rules has another type or is out of bounds (`docs/reference/policy-input.md` lists them). That refuses everything rather than nothing, and no exception waives it.",
         fix: "Correct it under the environment's `parameters` in `driftless.yaml`.",
+    },
+    CodeDoc {
+        code: "policy-parameter-unknown",
+        title: "a parameter is nearly one of the built-in rules",
+        explanation: "A parameter of the environment differs from one that a built-in rule reads by a letter or two. A rule whose parameter is absent judges nothing, so a slip of the keyboard would switch it off unseen.",
+        fix: "Correct the name under the environment's `parameters` in `driftless.yaml`. A parameter of your own pack gets a name that is further away.",
     },
     CodeDoc {
         code: "quota-above-ceiling",

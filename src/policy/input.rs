@@ -6,36 +6,16 @@ use serde_json::{Map, Value, json};
 
 use super::PolicyInput;
 use super::access;
-use super::finding;
 use super::reading::Reading;
 use crate::domain::acl::{AclBinding, AclOperation, AclPermission, AclResourceType};
 use crate::domain::broker_config::BrokerConfigScope;
 use crate::domain::desired::{Declared, DesiredState, Management};
+use crate::domain::names::TopicName;
 use crate::domain::observed::{ObservedReplication, ObservedState};
 use crate::domain::quota::{QuotaEntity, QuotaName};
 use crate::domain::resource::ResourceId;
 use crate::domain::rule::{RuleGroup, RuleGroupId};
 use crate::domain::rule_selectors::parse_for_policy;
-use crate::plan::types::Finding;
-
-/// The parameters of the built-in pack: all are whole numbers of at least 1.
-pub(super) const PARAMETERS: [&str; 2] = ["minimumReplicationFactor", "minimumInsyncReplicas"];
-
-/// Returns the parameters for the rules, and a finding for every built-in parameter of another type. Such a parameter is
-/// left out, so that the rules judge by their defaults meanwhile.
-pub(super) fn parameters(desired: &DesiredState) -> (BTreeMap<String, Value>, Vec<Finding>) {
-    let mut parameters = desired.parameters.clone();
-    let mut findings = Vec::new();
-    for name in PARAMETERS {
-        if let Some(value) = desired.parameters.get(name)
-            && !value.as_u64().is_some_and(|number| (1..=u64::from(u16::MAX)).contains(&number))
-        {
-            findings.push(finding::bad_parameter(&desired.environment, name, value));
-            parameters.remove(name);
-        }
-    }
-    (parameters, findings)
-}
 
 /// Builds the document, without what no rule reads. Fails when a part is no JSON, which would be a bug of ours: it is
 /// reported, not skipped.
@@ -244,6 +224,8 @@ fn cluster(
         .keys()
         .filter_map(|name| observed.unknown_topics.get(name).map(|reason| (name.as_str(), reason.as_str())))
         .collect();
+    let colliding: BTreeMap<&str, &str> = colliding(observed, desired);
+    let protocol = observed.cluster.security_protocol.map(|protocol| value(json!(protocol))).transpose()?;
     Ok(object([
         ("id", observed.cluster.id.as_str().into()),
         ("brokers", value(Value::Array(brokers))?),
@@ -259,6 +241,8 @@ fn cluster(
         ("aclPrincipals", names(observed.acls.known().map(principals))),
         ("groupReaders", names(observed.acls.known().map(group_readers))),
         ("groupGrants", observed.acls.known().map_or(regorus::Value::Undefined, group_grants)),
+        ("collidingTopics", value(json!(colliding))?),
+        ("securityProtocol", protocol.unwrap_or(regorus::Value::Undefined)),
     ]))
 }
 
@@ -294,4 +278,19 @@ fn group_grants(acls: &BTreeSet<AclBinding>) -> regorus::Value {
     let grant =
         |(pattern, name): (&str, &str)| object([("patternType", pattern.into()), ("resourceName", name.into())]);
     patterns.into_iter().map(grant).collect::<Vec<_>>().into()
+}
+
+/// Declared topics with another topic on the cluster whose metrics have the same name.
+fn colliding<'a>(observed: &'a ObservedState, desired: &'a DesiredState) -> BTreeMap<&'a str, &'a str> {
+    let key = |name: &TopicName| name.as_str().contains(['.', '_']).then(|| name.collision_key());
+    let mut live: BTreeMap<String, &TopicName> = BTreeMap::new();
+    for name in observed.topics.keys().filter(|name| !desired.topics.contains_key(*name)) {
+        if let Some(key) = key(name) {
+            live.entry(key).or_insert(name);
+        }
+    }
+    let declared = desired.topics.keys();
+    declared
+        .filter_map(|name| key(name).and_then(|key| live.get(&key)).map(|other| (name.as_str(), other.as_str())))
+        .collect()
 }

@@ -18,6 +18,7 @@ mod engine;
 mod exceptions;
 mod finding;
 mod input;
+mod parameters;
 mod reading;
 mod rules;
 
@@ -73,7 +74,7 @@ pub fn judge(input: &PolicyInput<'_>) -> Vec<Finding> {
 /// Judges within another time limit.
 pub fn judge_within(input: &PolicyInput<'_>, limit: Duration) -> Vec<Finding> {
     let budget = Budget::start(limit);
-    let (parameters, mut findings) = input::parameters(input.desired);
+    let (parameters, mut findings) = parameters::checked(input.desired);
     let user_files: Vec<(String, String)> = input.packs.iter().flat_map(|pack| pack.files.iter().cloned()).collect();
     let built_in = builtin_pack().files;
     let mut engines = vec![PackEngine::load(&built_in), PackEngine::load(&user_files)];

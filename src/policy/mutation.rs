@@ -79,7 +79,7 @@ fn mutants(text: &str) -> Vec<Mutant> {
                 }
             }
             TokenKind::Number => {
-                if let Ok(number) = word.text.parse::<i64>() {
+                if let Ok(number) = word.text.parse::<i128>() {
                     let negative = at > 0 && words[at - 1].is("-");
                     for other in [number + 1, number - 1] {
                         if other >= 0 || !negative {
