@@ -168,7 +168,8 @@ warn contains finding if {
 	group_labels[label]
 	some missing in missing_names(op, value, literal_groups, "")
 	not literal_groups["*"]
-	count({prefix | some prefix in group_prefixes; startswith(missing, prefix)}) == 0
+	starts := {substring(missing, 0, length) | some length in numbers.range(1, count(missing))}
+	count(starts & group_prefixes) == 0
 	finding := {
 		"code": "alert-without-group",
 		"resource": id,
