@@ -10,6 +10,14 @@ macro_rules! embedded {
 
 /// Path and text of every file, by name.
 const FILES: &[(&str, &str)] = embedded![
+    "acl"
+    "acl_hosts"
+    "acl_incomplete"
+    "acl_overlap"
+    "acl_patterns"
+    "acl_principals"
+    "acl_reach"
+    "alert_rules"
     "authorization"
     "automatic_topic_creation"
     "cluster_defaults"
@@ -24,6 +32,7 @@ const FILES: &[(&str, &str)] = embedded![
     "partitions"
     "passwords"
     "planned_changes"
+    "quotas"
     "replication"
     "retention"
     "segments"

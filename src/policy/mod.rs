@@ -10,6 +10,7 @@
 //! The pack of this repository's `policy/` is embedded and always judged, in an engine of its own, so that nothing in a
 //! user's pack can change what it says. Everything here is pure; the one clock is the engine's own stopwatch.
 
+mod access;
 mod builtin;
 pub mod cases;
 mod codes;

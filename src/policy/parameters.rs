@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::finding;
 use crate::domain::desired::DesiredState;
+use crate::domain::quota::QuotaKey;
 use crate::plan::types::Finding;
 
 /// What a parameter must be.
@@ -18,16 +19,26 @@ enum Wanted {
     Texts,
     /// A map of texts, numbers and booleans.
     Configs,
+    /// Yes or no.
+    Flag,
+    /// A map of numbers above zero.
+    Ceilings,
+    /// A map of lists of texts.
+    TextLists,
 }
 
-use Wanted::{Configs, Number, Pattern, Texts};
+use Wanted::{Ceilings, Configs, Flag, Number, Pattern, TextLists, Texts};
 
 const MOST_REPLICAS: u64 = i16::MAX as u64;
 const MOST_PARTITIONS: u64 = i32::MAX as u64;
+const MOST_CHARACTERS: u64 = 249;
+const MOST_SECONDS: u64 = 365 * 24 * 60 * 60;
 const MOST: u64 = i64::MAX as u64;
 
 /// Every parameter of the built-in pack, by name. `docs/reference/policy-input.md` lists them for people.
 const PARAMETERS: &[(&str, Wanted)] = &[
+    ("aclAdministrators", Texts),
+    ("aclPrefixes", TextLists),
     ("allowedCompressionTypes", Texts),
     ("allowedTopicConfigs", Texts),
     ("assumedTopicDefaults", Configs),
@@ -36,13 +47,20 @@ const PARAMETERS: &[(&str, Wanted)] = &[
     ("maximumPartitions", Number(1..=MOST_PARTITIONS)),
     ("maximumRetentionBytes", Number(1..=MOST)),
     ("maximumRetentionMs", Number(1..=MOST)),
+    ("minimumAclPrefixLength", Number(1..=MOST_CHARACTERS)),
+    ("minimumAlertForSeconds", Number(1..=MOST_SECONDS)),
     ("minimumInsyncReplicas", Number(1..=MOST_REPLICAS)),
     ("minimumPartitions", Number(1..=MOST_PARTITIONS)),
     ("minimumReplicationFactor", Number(1..=MOST_REPLICAS)),
     ("minimumRetentionMs", Number(1..=MOST)),
+    ("quotaCeilings", Ceilings),
+    ("requireDefaultUserQuota", Flag),
+    ("requireUserQuotas", Flag),
+    ("requiredAlertAnnotations", Texts),
     ("requiredLabels", Texts),
     ("requiredTopicConfigs", Texts),
     ("topicNamePattern", Pattern),
+    ("warnOfIdleDenies", Flag),
 ];
 
 impl Wanted {
@@ -50,12 +68,16 @@ impl Wanted {
         match self {
             Self::Number(bounds) => value.as_u64().is_some_and(|number| bounds.contains(&number)),
             Self::Pattern => value.as_str().is_some_and(|text| regex::Regex::new(&format!("^(?:{text})$")).is_ok()),
-            Self::Texts => value.as_array().is_some_and(|items| {
-                !items.is_empty() && items.iter().all(|item| item.as_str().is_some_and(|text| !text.is_empty()))
-            }),
+            Self::Texts => are_texts(value),
             Self::Configs => value.as_object().is_some_and(|object| {
                 object.values().all(|item| item.is_string() || item.is_number() || item.is_boolean())
             }),
+            Self::Flag => value.is_boolean(),
+            Self::Ceilings => value.as_object().is_some_and(|object| {
+                let known = |key: &String| QuotaKey::ALL.iter().any(|known| known.manifest_key() == key);
+                object.iter().all(|(key, item)| known(key) && item.as_f64().is_some_and(|number| number > 0.0))
+            }),
+            Self::TextLists => value.as_object().is_some_and(|object| object.values().all(are_texts)),
         }
     }
 
@@ -66,8 +88,17 @@ impl Wanted {
             Self::Pattern => "a regular expression".to_owned(),
             Self::Texts => "a list of texts with at least one".to_owned(),
             Self::Configs => "a map of config keys to their values".to_owned(),
+            Self::Flag => "true or false".to_owned(),
+            Self::Ceilings => "a map of limits such as `producerByteRate` to numbers above zero".to_owned(),
+            Self::TextLists => "a map of principals to lists of texts with at least one".to_owned(),
         }
     }
+}
+
+fn are_texts(value: &Value) -> bool {
+    value.as_array().is_some_and(|items| {
+        !items.is_empty() && items.iter().all(|item| item.as_str().is_some_and(|text| !text.is_empty()))
+    })
 }
 
 /// Returns the parameters for the rules, and a finding for every built-in one that is not what it must be or whose name is
@@ -127,6 +158,26 @@ mod tests {
             ("requiredLabels", json!(["owner"]), json!([]), "a list of texts with at least one"),
             ("requiredLabels", json!(["owner"]), json!(["owner", 1]), "a list of texts with at least one"),
             ("requiredLabels", json!(["owner"]), json!("owner"), "a list of texts with at least one"),
+            ("warnOfIdleDenies", json!(true), json!("true"), "true or false"),
+            ("minimumAclPrefixLength", json!(249), json!(250), "a whole number from 1 to 249"),
+            (
+                "quotaCeilings",
+                json!({"producerByteRate": 1.5}),
+                json!({"producerByteRate": 0}),
+                "a map of limits such as `producerByteRate` to numbers above zero",
+            ),
+            (
+                "quotaCeilings",
+                json!({"requestPercentage": 1}),
+                json!({"producer_byte_rate": 1}),
+                "a map of limits such as `producerByteRate` to numbers above zero",
+            ),
+            (
+                "aclPrefixes",
+                json!({"User:a": ["b"]}),
+                json!({"User:a": "b"}),
+                "a map of principals to lists of texts with at least one",
+            ),
             (
                 "assumedTopicDefaults",
                 json!({"retention.ms": 1}),
