@@ -492,6 +492,7 @@ fn rules_mean_what_prometheus_means() {
     assert_eq!((group.value.interval_ms, group.value.query_offset_ms), (Some(30_000), Some(60_000)));
     assert_eq!(group.value.rules[0].labels.get("severity").map(String::as_str), Some("1"));
     assert_eq!(group.location.to_string(), "base/a.yaml:2:9");
+    assert_eq!(group.field_location("rules.0").to_string(), "base/a.yaml:6:5");
     state_of("groups: []\n");
     state_of("groups:\n");
     state_of(&rule_resource("[]"));
