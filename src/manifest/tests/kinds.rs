@@ -93,7 +93,8 @@ fn topics_are_refused_where_kafka_or_strimzi_would() {
         ("[]", "wrong-type"),
         ("{config: {retention.ms: null}}", "bad-config-value"),
         ("{config: {retention.ms: {a: 1}}}", "wrong-type"),
-        ("{config: {retention.ms: 1e7}}", "bad-config-value"),
+        ("{config: {retention.ms: 1e-7}}", "bad-config-value"),
+        ("{config: {retention.ms: .inf}}", "wrong-type"),
         ("{config: {retention.ms: 7d}}", "bad-config-value"),
         ("{config: {retention: 1}}", "unknown-config-key"),
         ("{config: {min.compaction.lag.ms: 5, max.compaction.lag.ms: 4}}", "config-conflict"),
@@ -498,6 +499,18 @@ fn rules_mean_what_prometheus_means() {
 }
 
 #[test]
+fn rules_are_taken_where_prometheus_takes_them() {
+    for group in [
+        "{name: g, limit: -1, rules: [{record: b, expr: up, for: 0s, keep_firing_for: '0', annotations: {}}]}",
+        "{name: g, rules: [{alert: A, expr: 'up{a=`\\.`, b=~\"[\\\\w-.]+\"}'}]}",
+        "{name: g, rules: [{alert: A, expr: up, labels: {a: '{{ with query \"up\" }}{{ . | first | value }}{{ end }}'}}]}",
+    ] {
+        state_of(&rule_resource(&format!("[{group}]")));
+        state_of(&format!("groups: [{group}]"));
+    }
+}
+
+#[test]
 fn rules_are_refused_where_prometheus_would() {
     for (group, expected) in [
         ("{rules: []}", "missing-field"),
@@ -515,6 +528,10 @@ fn rules_are_refused_where_prometheus_would() {
         ("{name: g, rules: [{alert: A, expr: up, for: 1.5h}]}", "bad-duration"),
         ("{name: g, rules: [{alert: A, expr: up, labels: {__name__: x}}]}", "bad-rule"),
         ("{name: g, rules: [{alert: A, expr: up, annotations: {a: '{{ $x'}}]}", "bad-template"),
+        ("{name: g, rules: [{alert: A, expr: up, labels: {a: '{{ $valu }}'}}]}", "bad-template"),
+        ("{name: g, rules: [{alert: A, expr: up, annotations: {a: '{{ if $value }}x'}}]}", "bad-template"),
+        ("{name: g, rules: [{alert: A, expr: up, annotations: {'': x}}]}", "bad-rule"),
+        ("{name: g, rules: [{alert: A, expr: 'up{a=~\"x**\"}'}]}", "bad-promql"),
         ("{name: g, rules: [{alert: A, expr: up, severity: x}]}", "unknown-field"),
         ("{name: g, rules: []}, {name: g, rules: []}", "duplicate-rule-group"),
     ] {
@@ -526,6 +543,7 @@ fn rules_are_refused_where_prometheus_would() {
         &["5:70 error wrong-type"],
     );
     codes("groups: []\nnamespace: x\n", &[]);
+    codes("groups:\n  name: a\n  rules: []\n", &["2:3 error wrong-type"]);
     codes("groups: [{name: a, rules: []}]\nnamespace: x\n", &["2:1 error unknown-field"]);
     codes("groups: []\n---\ngroups: []\n", &["3:1 warning extra-rule-document"]);
 }
