@@ -110,8 +110,8 @@ fn without_underscores(word: &str) -> Option<String> {
 }
 
 fn respell(literal: &str, is_regex: bool) -> Result<Option<String>, String> {
-    let is_raw = literal.starts_with('`');
-    if !is_regex && !(is_raw && literal.contains('\\')) {
+    let is_misread = literal.starts_with('`') && literal.contains('\\');
+    if !(is_regex || is_misread) {
         return Ok(None);
     }
     // What is wrong with the string itself, the parser says better.
@@ -120,7 +120,7 @@ fn respell(literal: &str, is_regex: bool) -> Result<Option<String>, String> {
         true => go_regex::for_rust(&value).map_err(|reason| format!("illegal regex for {value}: {reason}"))?,
         false => Cow::Borrowed(value.as_str()),
     };
-    let is_fine = matches!(other, Cow::Borrowed(_)) && !(is_raw && value.contains('\\'));
+    let is_fine = matches!(other, Cow::Borrowed(_)) && !is_misread;
     Ok((!is_fine).then(|| format!("\"{}\"", escape_string(&other))))
 }
 
