@@ -6,7 +6,7 @@ package driftless.cluster_guards
 # description: >-
 #   The guards over the live cluster (unclean leader election, open access, missing authorizer, defaults of replication, in-sync
 #   replicas and partitions) read the configs of every live broker. Where a broker does not say one, the guard that needs it says
-#   nothing, which is not the same as good. Automatic topic creation has a finding of its own.
+#   nothing, which is not the same as good. Apache Kafka never shows the value of `allow.everyone.if.no.acl.found`, only that it is set. Automatic topic creation has a finding of its own.
 # custom:
 #   severity: warn
 #   code: cluster-guards-not-checked
@@ -24,7 +24,7 @@ warn contains finding if {
 				concat("; ", {reason | some [_, _, reason] in silent}),
 			],
 		),
-		"help": "allow the principal `DescribeConfigs` on the cluster",
+		"help": "allow the principal `DescribeConfigs` on the cluster; look into the brokers' properties for what they do not show",
 	}
 }
 
@@ -68,12 +68,19 @@ warn_connection contains finding if {
 }
 
 guards := {
-	"allow.everyone.if.no.acl.found",
 	"authorizer.class.name",
 	"default.replication.factor",
 	"min.insync.replicas",
 	"num.partitions",
 	"unclean.leader.election.enable",
+}
+
+# Kafka does not list it while it is not set, and hides its value when it is: it belongs to the authorizer.
+silent contains what if {
+	some broker in input.cluster.brokers
+	some key in broker.configsHidden
+	key == "allow.everyone.if.no.acl.found"
+	what := [broker.id, key, "it is set, and brokers do not show its value"]
 }
 
 silent contains what if {

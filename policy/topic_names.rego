@@ -34,13 +34,13 @@ deny contains finding if {
 # description: >-
 #   Kafka's metrics write `.` and `_` alike, so `a.b` and `a_b` would count into each other, and Kafka refuses to create the
 #   second one. Two topics of git are compared when manifests are read (`topic-name-collision`); here the topics that are
-#   only on the cluster are too.
+#   only on the cluster are too. The plan blocks the topic alone where the broker was asked, so this is a warning.
 # custom:
-#   severity: deny
+#   severity: warn
 #   code: topic-name-collides-on-cluster
 # related_resources:
 # - ref: https://kafka.apache.org/documentation/#multitenancy-topic-naming
-deny contains finding if {
+warn contains finding if {
 	some name, other in input.cluster.collidingTopics
 	not input.cluster.topics[name]
 	some topic in input.desired.topics

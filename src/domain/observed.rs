@@ -202,6 +202,10 @@ pub struct BrokerFacts {
     /// they could not be read.
     #[serde(default)]
     pub configs: BTreeMap<String, String>,
+    /// Guard configs that are set and whose values the broker does not show. Kafka does so with what is no config of its own but
+    /// of the authorizer, such as `allow.everyone.if.no.acl.found`.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub configs_hidden: BTreeSet<String>,
     /// Why the configs are not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub configs_unknown: Option<String>,

@@ -114,6 +114,7 @@ impl KafkaCluster {
             let facts = BrokerFacts {
                 rack: broker.rack.clone(),
                 configs: BTreeMap::new(),
+                configs_hidden: BTreeSet::new(),
                 configs_unknown: Some("they were not asked for".to_owned()),
             };
             all.insert(*id, facts);

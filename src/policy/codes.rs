@@ -187,7 +187,7 @@ pub const CODES: &[CodeDoc] = &[
     CodeDoc {
         code: "cluster-guards-not-checked",
         title: "guards of the cluster could not look",
-        explanation: "The guards over the live cluster (unclean leader election, open access, missing authorizer, defaults of replication, in-sync replicas and partitions) read the configs of every live broker. Where a broker does not say one, the guard that needs it says nothing, which is not the same as good. Automatic topic creation has a finding of its own.",
+        explanation: "The guards over the live cluster (unclean leader election, open access, missing authorizer, defaults of replication, in-sync replicas and partitions) read the configs of every live broker. Where a broker does not say one, the guard that needs it says nothing, which is not the same as good. Apache Kafka never shows the value of `allow.everyone.if.no.acl.found`, only that it is set. Automatic topic creation has a finding of its own.",
         fix: "Allow the principal of driftless `DescribeConfigs` on the cluster, and plan against the live cluster.",
     },
     CodeDoc {
@@ -457,7 +457,7 @@ pub const CODES: &[CodeDoc] = &[
     CodeDoc {
         code: "topic-name-collides-on-cluster",
         title: "a new topic collides with one of the cluster",
-        explanation: "Kafka's metrics write `.` and `_` alike, so `a.b` and `a_b` would count into each other, and Kafka refuses to create the second one. Two topics of git are compared when manifests are read (`topic-name-collision`); here the topics that are only on the cluster are too.",
+        explanation: "Kafka's metrics write `.` and `_` alike, so `a.b` and `a_b` would count into each other, and Kafka refuses to create the second one. Two topics of git are compared when manifests are read (`topic-name-collision`); here the topics that are only on the cluster are too. The plan blocks the topic alone where the broker was asked, so this is a warning.",
         fix: "Give the new topic another name.",
     },
     CodeDoc {

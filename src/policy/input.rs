@@ -192,6 +192,9 @@ fn cluster(
             let mut object = Map::new();
             object.insert("id".into(), (*id).into());
             object.insert("configs".into(), json!(facts.configs));
+            if !facts.configs_hidden.is_empty() {
+                object.insert("configsHidden".into(), json!(facts.configs_hidden));
+            }
             if let Some(rack) = &facts.rack {
                 object.insert("rack".into(), rack.clone().into());
             }

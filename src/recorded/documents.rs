@@ -244,6 +244,8 @@ pub(crate) struct BrokerForm {
     pub(crate) rack: Option<String>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) configs: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(crate) configs_hidden: BTreeSet<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) configs_unknown: Option<String>,
 }

@@ -261,6 +261,7 @@ impl Reader {
             let facts = BrokerFacts {
                 rack: form.rack.clone(),
                 configs: form.configs.clone(),
+                configs_hidden: form.configs_hidden.clone(),
                 configs_unknown: form.configs_unknown.clone(),
             };
             if let Err(message) =

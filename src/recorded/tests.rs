@@ -158,8 +158,15 @@ fn rule_group() -> impl Strategy<Value = RuleGroup> {
 }
 
 fn facts() -> impl Strategy<Value = ClusterFacts> {
-    let broker = (proptest::option::of(text()), map(text(), text()), proptest::option::of(text()))
-        .prop_map(|(rack, configs, configs_unknown)| BrokerFacts { rack, configs, configs_unknown });
+    let hidden = proptest::collection::btree_set(text(), 0..3);
+    let broker = (proptest::option::of(text()), map(text(), text()), hidden, proptest::option::of(text())).prop_map(
+        |(rack, configs, configs_hidden, configs_unknown)| BrokerFacts {
+            rack,
+            configs,
+            configs_hidden,
+            configs_unknown,
+        },
+    );
     let principal = proptest::option::of(name().prop_map(|name| Principal::user(&name)));
     let protocol =
         proptest::option::of((any::<bool>(), any::<bool>()).prop_map(|(tls, sasl)| SecurityProtocol::of(tls, sasl)));
@@ -272,6 +279,7 @@ fn example() -> ObservedState {
     let broker = |rack: &str| BrokerFacts {
         rack: Some(rack.into()),
         configs: BTreeMap::from([("auto.create.topics.enable".into(), "false".into())]),
+        configs_hidden: BTreeSet::new(),
         configs_unknown: None,
     };
     let cluster = ClusterFacts {

@@ -65,6 +65,7 @@ fn cluster_document(state: &ObservedState) -> ClusterDocument {
         let form = BrokerForm {
             rack: broker.rack.clone(),
             configs: broker.configs.clone(),
+            configs_hidden: broker.configs_hidden.clone(),
             configs_unknown: broker.configs_unknown.clone(),
         };
         (id.to_string(), form)

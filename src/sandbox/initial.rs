@@ -30,8 +30,9 @@ const GUARDS: [(&str, &str); 9] = [
 pub(crate) fn cluster() -> ObservedState {
     let configs: BTreeMap<String, String> =
         GUARDS.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
-    let broker =
-        |id: i32| (id, BrokerFacts { rack: Some(format!("r{id}")), configs: configs.clone(), configs_unknown: None });
+    let broker = |id: i32| {
+        (id, BrokerFacts { rack: Some(format!("r{id}")), configs: configs.clone(), ..BrokerFacts::default() })
+    };
     let facts = ClusterFacts {
         id: URL_SAFE_NO_PAD.encode(uuid::Uuid::new_v4().as_bytes()),
         brokers: (1..=3).map(broker).collect(),

@@ -240,8 +240,12 @@ async fn guards_of(cluster: &KafkaCluster, id: i32, rack: Option<String>) -> (i3
     let mut facts = BrokerFacts { rack, ..BrokerFacts::default() };
     match broker_entries(cluster, BrokerConfigScope::Broker(id), Some(&GUARD_CONFIGS)).await {
         Ok(entries) => {
-            let values = entries.iter().filter_map(|entry| Some((entry.name.to_string(), shown(entry)?)));
-            facts.configs = values.collect();
+            for entry in &entries {
+                match shown(entry) {
+                    Some(value) => drop(facts.configs.insert(entry.name.to_string(), value)),
+                    None => drop(facts.configs_hidden.insert(entry.name.to_string())),
+                }
+            }
         }
         Err(reason) => facts.configs_unknown = Some(reason),
     }
