@@ -14,6 +14,7 @@ pub fn builtin_pack() -> Pack {
     Pack {
         name: "built-in".to_owned(),
         files: FILES.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect(),
+        data: Vec::new(),
     }
 }
 

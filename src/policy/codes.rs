@@ -29,6 +29,12 @@ pub const CODES: &[CodeDoc] = &[
         fix: "Remove it, or correct its `rules` and `resources`. In `resources`, `*` stands for any text and `?` for one character; findings about no resource are called `cluster`.",
     },
     CodeDoc {
+        code: "exception-not-allowed",
+        title: "an exception for a rule that nobody may waive",
+        explanation: "The METADATA of the rule says `custom.waivable: false`, so neither a `PolicyException` nor an `exception` rule waives what it finds. The finding counts as if the exception were not there.",
+        fix: "Repair what the rule names, and remove its code from the exception. Whoever keeps the pack decides what may be waived.",
+    },
+    CodeDoc {
         code: "min-insync-replicas-below-minimum",
         title: "a record counts as written on too few replicas",
         explanation: "The effective `min.insync.replicas` of the topic is below the environment's `minimumInsyncReplicas` (default 2). With 1, records that were acknowledged are lost with one broker. The topic's own value counts, else the brokers' default as git or the cluster has it.",

@@ -1,8 +1,8 @@
 //! Policy: Rego rules over what git wants, what would be done, and what the cluster is like; out come findings.
 //!
 //! Two kinds of rules, told apart by their package. `package driftless` and the packages below it see the whole of an
-//! environment at once (the shape is in `docs/reference/policy-input.md`); `package main` sees one merged manifest at a
-//! time, as conftest does. Rule sets are called `deny`, `violation` or `warn`, with or without a suffix.
+//! environment at once (the shape is in `docs/reference/policy-input.md`); every other package sees one merged manifest
+//! at a time, as in conftest with `--all-namespaces`. Rule sets are called `deny`, `violation` or `warn`, with or without a suffix.
 //!
 //! Invariant: policy fails closed. A pack that does not compile, a rule that errors or takes too long, a result that is no
 //! finding: each is a finding `policy-error` that denies and that no exception waives. A rule is never skipped.
@@ -13,12 +13,19 @@
 mod builtin;
 pub mod cases;
 mod codes;
+mod data;
 mod engine;
+mod error;
 mod exceptions;
 mod finding;
+mod functions;
 mod input;
+mod limits;
+mod loading;
 mod reading;
 mod rules;
+mod sprintf;
+mod words;
 
 use std::time::Duration;
 
@@ -31,9 +38,11 @@ use crate::plan::types::{Finding, Plan};
 
 pub use builtin::builtin_pack;
 pub use codes::CODES;
+pub use data::is_data_path;
 pub use rules::{RuleDoc, rules};
 
-use engine::{Budget, PackEngine};
+use engine::PackEngine;
+use limits::Budget;
 use reading::Reading;
 
 /// Rego files that belong together.
@@ -43,6 +52,8 @@ pub struct Pack {
     pub name: String,
     /// Path below the repository's root, and text, of every `.rego` file.
     pub files: Vec<(String, String)>,
+    /// Path and text of every file that can be data of the rules ([`is_data_path`]).
+    pub data: Vec<(String, String)>,
 }
 
 /// Everything that policy judges.
@@ -73,11 +84,11 @@ pub fn judge(input: &PolicyInput<'_>) -> Vec<Finding> {
 pub fn judge_within(input: &PolicyInput<'_>, limit: Duration) -> Vec<Finding> {
     let budget = Budget::start(limit);
     let (parameters, mut findings) = input::parameters(input.desired);
-    let user_files: Vec<(String, String)> = input.packs.iter().flat_map(|pack| pack.files.iter().cloned()).collect();
-    let built_in = builtin_pack().files;
-    let mut engines = vec![PackEngine::load(&built_in), PackEngine::load(&user_files)];
+    let built_in = builtin_pack();
+    let mut engines = vec![PackEngine::load([&built_in]), PackEngine::load(input.packs)];
 
-    let reading = Reading::of(built_in.iter().chain(&user_files).map(|(_, text)| text.as_str()));
+    let files = std::iter::once(&built_in).chain(input.packs).flat_map(|pack| &pack.files);
+    let reading = Reading::of(files.map(|(_, text)| text.as_str()));
     let whole = engines.iter().any(PackEngine::judges_whole).then(|| input::whole(input, &parameters, &reading));
     let mut judged = Vec::new();
     for engine in &mut engines {
