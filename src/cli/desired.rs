@@ -59,7 +59,8 @@ fn pack(snapshot: &Snapshot, directory: &str) -> Result<Pack, CommandError> {
         let Some(below) = path.strip_prefix(&prefix) else { continue };
         // At the root everything else is YAML too, so there only what is called data is data.
         let is_data = policy::is_data_path(below) && (!at_root || below.starts_with("data"));
-        if !below.ends_with(".rego") && !is_data {
+        let is_case = policy::is_case_path(below) && !at_root;
+        if !below.ends_with(".rego") && !is_data && !is_case {
             continue;
         }
         let text = match file {
@@ -71,7 +72,11 @@ fn pack(snapshot: &Snapshot, directory: &str) -> Result<Pack, CommandError> {
                 .hint("It must be UTF-8 text inside the repository. Nothing is planned without its rules.")
         };
         let entry = (path.clone(), text.ok_or_else(unreadable)?.to_owned());
-        if is_data { pack.data.push(entry) } else { pack.files.push(entry) }
+        match (is_data, is_case) {
+            (true, _) => pack.data.push(entry),
+            (false, true) => pack.cases.push(entry),
+            (false, false) => pack.files.push(entry),
+        }
     }
     Ok(pack)
 }

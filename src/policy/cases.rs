@@ -33,6 +33,11 @@ pub struct Case {
 }
 
 impl Case {
+    /// Says whether a code is among the findings.
+    pub fn expects(&self, code: &str) -> bool {
+        self.findings.iter().any(|finding| finding.split(' ').next() == Some(code))
+    }
+
     /// Returns what rules over the whole see as `input`.
     pub fn whole_input(&self) -> Value {
         let mut input = json!({
@@ -99,7 +104,7 @@ fn judge_with(engine: &mut PackEngine, case: &Case) -> Vec<Finding> {
     judged.into_iter().map(|(_, finding)| finding).filter(|finding| finding.waived.is_none()).collect()
 }
 
-fn run_one(engine: &mut PackEngine, case: &Case) -> CaseResult {
+pub(super) fn run_one(engine: &mut PackEngine, case: &Case) -> CaseResult {
     let findings = judge_with(engine, case);
     let found: BTreeSet<String> = findings
         .iter()

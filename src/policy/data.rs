@@ -11,13 +11,21 @@ const NOT_DATA: [&str; 6] = ["cases", "examples", "fixtures", "test", "testdata"
 /// Says whether a file below a pack's directory, named by its path there, can be data. Whether it is one depends on what it
 /// holds.
 pub fn is_data_path(below: &str) -> bool {
-    let Some((stem, "yaml" | "yml" | "json")) = below.rsplit_once('.') else { return false };
+    let Some((_, "yaml" | "yml" | "json")) = below.rsplit_once('.') else { return false };
     let parts: Vec<&str> = below.split('/').collect();
     let directories = &parts[..parts.len() - 1];
-    let is_case_file = stem.ends_with("_cases") || stem.ends_with(".cases") || stem == "cases";
-    !is_case_file
+    !is_case_path(below)
         && !parts.iter().any(|part| part.starts_with(['.', '_']))
         && !directories.iter().any(|directory| NOT_DATA.contains(directory))
+}
+
+/// Says whether a file below a pack's directory holds cases: YAML in a directory `cases`, or called `cases.yaml` or
+/// `…_cases.yaml`.
+pub fn is_case_path(below: &str) -> bool {
+    let Some((stem, "yaml" | "yml")) = below.rsplit_once('.') else { return false };
+    let mut parts = stem.rsplit('/');
+    let name = parts.next().unwrap_or_default();
+    name == "cases" || name.ends_with("_cases") || parts.any(|directory| directory == "cases")
 }
 
 /// Reads the data files. Each becomes a document below the names of its directories, as OPA has it; a directory `data` at the
@@ -119,6 +127,7 @@ mod tests {
             ("_x/data.yaml", false),
         ] {
             assert_eq!(is_data_path(path), expected, "{path}");
+            assert!(!(is_data_path(path) && is_case_path(path)), "{path}");
         }
     }
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::error::PackError;
 use super::finding::{self, Judged, Subject};
 use super::limits::Budget;
-use super::rules::{Definition, RuleSet, Scope};
+use super::rules::{Definition, RuleSet, Scope, TestRule};
 use crate::domain::desired::{DesiredState, Document};
 use crate::domain::diagnostic::Location;
 use crate::plan::types::Finding;
@@ -18,6 +18,7 @@ pub(super) struct PackEngine {
     pub(super) engine: Engine,
     /// By `data.PACKAGE.NAME`.
     pub(super) definitions: BTreeMap<String, Vec<Definition>>,
+    pub(super) tests: Vec<TestRule>,
     pub(super) errors: Vec<Finding>,
     /// What the data files of the packs hold.
     pub(super) data: Value,

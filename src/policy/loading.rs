@@ -25,6 +25,7 @@ impl PackEngine {
         let mut loaded = Self {
             engine,
             definitions: BTreeMap::new(),
+            tests: Vec::new(),
             errors: Vec::new(),
             data: Value::new_object(),
             wants_file: false,
@@ -61,6 +62,7 @@ impl PackEngine {
         for definition in found {
             self.definitions.entry(definition.path.clone()).or_default().push(definition);
         }
+        self.tests.extend(super::rules::tests(&module, path));
         self.wants_file |= text.contains("conftest");
         Ok(())
     }

@@ -11,6 +11,7 @@
 //! user's pack can change what it says. Everything here is pure; the one clock is the engine's own stopwatch.
 
 mod builtin;
+mod builtin_cases;
 pub mod cases;
 mod codes;
 mod data;
@@ -19,12 +20,14 @@ mod error;
 mod exceptions;
 mod finding;
 mod functions;
+mod guide;
 mod input;
 mod limits;
 mod loading;
 mod reading;
 mod rules;
 mod sprintf;
+pub mod trial;
 mod words;
 
 use std::time::Duration;
@@ -38,7 +41,8 @@ use crate::plan::types::{Finding, Plan};
 
 pub use builtin::builtin_pack;
 pub use codes::CODES;
-pub use data::is_data_path;
+pub use data::{is_case_path, is_data_path};
+pub use guide::{Guide, guides, page};
 pub use rules::{RuleDoc, rules};
 
 use engine::PackEngine;
@@ -54,6 +58,8 @@ pub struct Pack {
     pub files: Vec<(String, String)>,
     /// Path and text of every file that can be data of the rules ([`is_data_path`]).
     pub data: Vec<(String, String)>,
+    /// Path and text of every file with cases ([`is_case_path`]).
+    pub cases: Vec<(String, String)>,
 }
 
 /// Everything that policy judges.

@@ -39,7 +39,18 @@ pub(super) struct Definition {
     pub(super) name: String,
     pub(super) file: String,
     pub(super) line: u32,
+    /// The rule's last line.
+    pub(super) end: u32,
     pub(super) metadata: Metadata,
+}
+
+/// A rule called `test_…`, which `driftless policy test` evaluates.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct TestRule {
+    /// `data.PACKAGE.NAME`.
+    pub(super) path: String,
+    pub(super) file: String,
+    pub(super) line: u32,
 }
 
 impl Definition {
@@ -72,6 +83,18 @@ pub(super) struct Metadata {
     pub(super) description: String,
     #[serde(default)]
     pub(super) custom: Custom,
+    /// Links: strings, or objects with `ref`.
+    #[serde(default)]
+    related_resources: Vec<serde_json::Value>,
+}
+
+impl Metadata {
+    fn related(&self) -> Vec<String> {
+        let link = |resource: &serde_json::Value| {
+            resource.as_str().or_else(|| resource.get("ref").and_then(serde_json::Value::as_str)).map(str::to_owned)
+        };
+        self.related_resources.iter().filter_map(link).collect()
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
@@ -100,6 +123,10 @@ pub struct RuleDoc {
     pub file: String,
     /// Line of the rule.
     pub line: u32,
+    /// Links of its METADATA.
+    pub related: Vec<String>,
+    /// Whether exceptions may waive it.
+    pub waivable: bool,
 }
 
 /// Lists the rules of the built-in pack and of the given ones. A pack that does not parse shows what does; [`super::judge`]
@@ -118,6 +145,8 @@ pub fn rules(packs: &[Pack]) -> Vec<RuleDoc> {
                 description: definition.metadata.description.clone(),
                 file: definition.file.clone(),
                 line: definition.line,
+                related: definition.metadata.related(),
+                waivable: definition.metadata.custom.waivable != Some(false),
             });
         }
     }
@@ -167,9 +196,24 @@ pub(super) fn definitions(module: &Module, file: &str, text: &str) -> Result<Vec
             name,
             file: file.to_owned(),
             line,
+            end: line.saturating_add(u32::try_from(rule.span().text().trim_end().lines().count()).unwrap_or(1)) - 1,
         });
     }
     Ok(found)
+}
+
+/// Finds the tests of one module, each once.
+pub(super) fn tests(module: &Module, file: &str) -> Vec<TestRule> {
+    let package = module.package.refr.span().text();
+    let mut found: Vec<TestRule> = Vec::new();
+    for rule in &module.policy {
+        let (is_function, name) = head(rule);
+        let path = format!("data.{package}.{name}");
+        if !is_function && name.starts_with("test_") && found.iter().all(|test| test.path != path) {
+            found.push(TestRule { path, file: file.to_owned(), line: rule.span().line });
+        }
+    }
+    found
 }
 
 /// Applies conftest's convention: `^(deny|violation|warn)(_[A-Za-z0-9]+)*$`.

@@ -193,10 +193,9 @@ fn general(number: f64, precision: Option<usize>) -> String {
     };
     let Some((mantissa, power)) = scientific.split_once('e') else { return scientific };
     let power: i32 = power.parse().unwrap_or(0);
-    let digits = i32::try_from(mantissa.chars().filter(char::is_ascii_digit).count()).unwrap_or(i32::MAX);
     let limit = match precision {
         Some(precision) => i32::try_from(precision.max(1)).unwrap_or(i32::MAX),
-        None => digits.max(21),
+        None => 6,
     };
     if power < -4 || power >= limit {
         let mantissa = if precision.is_some() { trimmed(mantissa) } else { mantissa };
@@ -242,6 +241,7 @@ mod tests {
             ("none", "[1, \"a\"]", "none%!(EXTRA int64=1, string=a)"),
             ("%", "[]", "%!(NOVERB)"),
             ("%e|%g|%v", "[1234.5, 1.0e25, 1.0e-7]", "1.234500e+03|1e+25|1e-07"),
+            ("%v|%v|%g", "[123456.5, 2500000.5, 604800000.5]", "123456.5|2.5000005e+06|6.048000005e+08"),
         ] {
             let Value::Array(values) = Value::from_json_str(arguments).expect("is JSON") else { panic!("a list") };
             let values: Vec<Value> = values.iter().cloned().collect();

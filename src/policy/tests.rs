@@ -55,7 +55,7 @@ fn exception(rules: &[&str], resources: &[&str], expires: Date) -> PolicyExcepti
 }
 
 fn pack(text: &str) -> Vec<Pack> {
-    vec![Pack { name: "policy".to_owned(), files: vec![("policy/own.rego".to_owned(), text.to_owned())], data: Vec::new() }]
+    vec![Pack { name: "policy".to_owned(), files: vec![("policy/own.rego".to_owned(), text.to_owned())], ..Pack::default() }]
 }
 
 fn findings(desired: &DesiredState, packs: &[Pack]) -> Vec<Finding> {

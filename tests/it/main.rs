@@ -25,6 +25,8 @@ mod kafka_security;
 mod kafka_support;
 mod pass;
 mod policy_oracle;
+mod policy_page;
+mod policy_tools;
 mod prometheus_rules;
 mod secrets;
 

@@ -132,7 +132,6 @@ fn compare(packs: &[PathBuf]) -> Vec<String> {
             Err(_) => documents.clone(),
         };
         let (ours, theirs) = (judged(&pack, &documents), oracles.conftest(&pack, &documents));
-        if std::env::var_os("VERBOSE").is_some() { eprintln!("{} {:?}\n   {:?}", directory.display(), ours.as_ref().map(|v| v.iter().map(Vec::len).sum::<usize>()), theirs.as_ref().map(|v| v.iter().map(Vec::len).sum::<usize>())); }
         let found = differences(&pack, &ours, &theirs, &documents);
         different.extend(found.into_iter().take(3).map(|found| format!("{}\n{found}\n", directory.display())));
     }

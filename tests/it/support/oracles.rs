@@ -132,7 +132,7 @@ pub(crate) fn read_pack(directory: &Path) -> Pack {
             } else if name.ends_with(".rego") {
                 let text = std::fs::read_to_string(&path).expect("UTF-8");
                 pack.files.push((format!("policy/{name}"), text));
-            } else if driftless::policy::is_data_path(&name) {
+            } else if driftless::policy::is_data_path(&name) && name != "inputs.json" {
                 let text = std::fs::read_to_string(&path).expect("UTF-8");
                 pack.data.push((format!("policy/{name}"), text));
             }
