@@ -67,6 +67,7 @@ fn world() -> (DesiredState, ObservedState, Inventory) {
         brokers: (1..=3).map(|id| (id, BrokerFacts::default())).collect(),
         metadata_version: None,
         own_principal: None,
+        security_protocol: Some(driftless::domain::observed::SecurityProtocol::SaslSsl),
         lacking: BTreeMap::new(),
     };
     let mut desired = DesiredState { environment: "prod".to_owned(), ..DesiredState::default() };

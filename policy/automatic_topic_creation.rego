@@ -15,7 +15,7 @@ import data.driftless.effective
 # - ref: https://kafka.apache.org/documentation/#brokerconfigs_auto.create.topics.enable
 deny contains finding if {
 	some broker in input.cluster.brokers
-	enabled(broker.configs["auto.create.topics.enable"])
+	effective.is_true(broker.configs["auto.create.topics.enable"])
 	finding := {
 		"code": "automatic-topic-creation",
 		"resource": sprintf("broker-config/%v", [broker.id]),
@@ -33,7 +33,7 @@ deny contains finding if {
 deny_in_git contains finding if {
 	some scope in input.desired.brokerConfigs
 	effective.judged(scope)
-	enabled(scope.config["auto.create.topics.enable"])
+	effective.is_true(scope.config["auto.create.topics.enable"])
 	finding := {
 		"code": "automatic-topic-creation",
 		"resource": scope.id,
@@ -72,7 +72,6 @@ warn contains finding if {
 #   severity: warn
 #   code: automatic-topic-creation-not-checked
 warn_without_brokers contains finding if {
-	input.cluster
 	count(input.cluster.brokers) == 0
 	finding := {
 		"code": "automatic-topic-creation-not-checked",
@@ -80,5 +79,3 @@ warn_without_brokers contains finding if {
 		"help": "look at the cluster's metadata",
 	}
 }
-
-enabled(text) if lower(trim_space(text)) == "true"

@@ -8,28 +8,25 @@ minimum_replication_factor := object.get(input.environment.parameters, "minimumR
 
 minimum_insync_replicas := object.get(input.environment.parameters, "minimumInsyncReplicas", 2)
 
-# The manifest's, else that of the topic as it is on the cluster, else what the brokers give to new topics.
-replication_factor(topic) := topic.replicas
-
-replication_factor(topic) := input.cluster.topics[topic.name].replicas if not topic.replicas
-
-replication_factor(topic) := default_replication_factor if {
+# Topics that say nothing, by name: the others are judged without a call of a function each, and are most.
+inherits_replication_factor := {topic.name: topic |
+	some topic in input.desired.topics
 	not topic.replicas
-	not input.cluster.topics[topic.name]
-	not input.cluster.unknownTopics[topic.name]
+	judged(topic)
 }
 
-replication_source(topic) := "in its manifest" if topic.replicas
+# What they have: the topic as it is on the cluster, else what the brokers give to new topics.
+inherited_replication_factor[name] := input.cluster.topics[name].replicas if some name, _ in inherits_replication_factor
 
-replication_source(topic) := "on the cluster" if {
-	not topic.replicas
-	input.cluster.topics[topic.name]
+inherited_replication_factor[name] := default_replication_factor if {
+	some name, _ in inherits_replication_factor
+	not input.cluster.topics[name]
+	not input.cluster.unknownTopics[name]
 }
 
-replication_source(topic) := "by the brokers' `default.replication.factor`" if {
-	not topic.replicas
-	not input.cluster.topics[topic.name]
-}
+replication_source(name) := "on the cluster" if input.cluster.topics[name]
+
+replication_source(name) := "by the brokers' `default.replication.factor`" if not input.cluster.topics[name]
 
 # Brokers may differ, and any of them may answer: the lowest counts.
 default_replication_factor := min({number(value) |
@@ -37,33 +34,33 @@ default_replication_factor := min({number(value) |
 	value := broker.configs["default.replication.factor"]
 })
 
-# The manifest's, else the default that topics inherit.
-min_insync_replicas(topic) := number(topic.config["min.insync.replicas"])
+# What the topics of this environment say, as a number by its text: a few texts stand for thousands of topics.
+own_min_insync := {text: number(text) | some text in texts("min.insync.replicas")}
 
-min_insync_replicas(topic) := default_min_insync_replicas if not topic.config["min.insync.replicas"]
-
-min_insync_source(topic) := "in its manifest" if topic.config["min.insync.replicas"]
-
-min_insync_source(topic) := default_min_insync_source if not topic.config["min.insync.replicas"]
+inherits_min_insync := [topic |
+	some topic in input.desired.topics
+	not topic.config["min.insync.replicas"]
+	judged(topic)
+]
 
 # A default in git is what the brokers will have. It stands beside the brokers' own values in git, and instead of
 # what the cluster has now.
 default_min_insync_replicas := min(git_min_insync) if git_sets_default
 
-default_min_insync_replicas := min(git_min_insync | seen_min_insync) if {
-	not git_sets_default
-	count(seen_min_insync) > 0
-}
+default_min_insync_replicas := min(git_min_insync | seen_min_insync) if not git_sets_default
 
 default_min_insync_source := "by the brokers' configs in git" if git_sets_default
 
 default_min_insync_source := "by the cluster's default" if not git_sets_default
 
-git_sets_default if {
+git_sets_default if git_default("min.insync.replicas")
+
+# What git makes the default of all brokers.
+git_default(key) := value if {
 	some scope in input.desired.brokerConfigs
-	judged(scope)
 	scope.scope == "default"
-	scope.config["min.insync.replicas"]
+	judged(scope)
+	value := scope.config[key]
 }
 
 git_min_insync contains number(value) if {
@@ -83,5 +80,39 @@ broker_values contains number(value) if {
 	some broker in input.cluster.brokers
 	value := broker.configs["min.insync.replicas"]
 }
+
+# `cleanup.policy` without a value is `delete`, unless the brokers were told otherwise: `broker-default-differs` says so.
+compacts(topic) if compacting[topic.config["cleanup.policy"]]
+
+deletes(topic) if not topic.config["cleanup.policy"]
+
+deletes(topic) if deleting[topic.config["cleanup.policy"]]
+
+# Topics that Kafka only compacts.
+compacted_only := having("cleanup.policy", compacting - deleting)
+
+compacting := {text |
+	some text in cleanup_policies
+	contains(text, "compact")
+}
+
+deleting := {text |
+	some text in cleanup_policies
+	contains(text, "delete")
+}
+
+cleanup_policies := texts("cleanup.policy")
+
+# The texts that topics have as values of a config: a few texts stand for thousands of topics.
+texts(key) := {topic.config[key] | some topic in input.desired.topics}
+
+# The judged topics that have one of these texts. Where there are no texts, no topic is looked at.
+having(key, wanted) := [topic |
+	some topic in input.desired.topics
+	wanted[topic.config[key]]
+	judged(topic)
+] if count(wanted) > 0
+
+is_true(text) if lower(trim_space(text)) == "true"
 
 number(text) := to_number(trim_space(text))

@@ -15,18 +15,15 @@ import data.driftless.effective
 # related_resources:
 # - ref: https://kafka.apache.org/documentation/#topicconfigs_min.insync.replicas
 deny contains finding if {
-	some topic in input.desired.topics
-	effective.judged(topic)
-	value := effective.min_insync_replicas(topic)
+	some [topic, value, source] in below_minimum
 	minimum := effective.minimum_insync_replicas
-	value < minimum
 	finding := {
 		"code": "min-insync-replicas-below-minimum",
 		"resource": topic.id,
 		"path": "config.min.insync.replicas",
 		"message": sprintf(
 			"topic `%s` has `min.insync.replicas` %v %s, and `%s` requires at least %v",
-			[topic.name, value, effective.min_insync_source(topic), input.environment.name, minimum],
+			[topic.name, value, source, input.environment.name, minimum],
 		),
 		"help": sprintf("set `min.insync.replicas: %v` in the topic's `config`, or add a `PolicyException`", [minimum]),
 	}
@@ -44,11 +41,7 @@ deny contains finding if {
 # related_resources:
 # - ref: https://kafka.apache.org/documentation/#topicconfigs_min.insync.replicas
 deny contains finding if {
-	some topic in input.desired.topics
-	effective.judged(topic)
-	value := effective.min_insync_replicas(topic)
-	factor := effective.replication_factor(topic)
-	value >= factor
+	some [topic, value, source, factor] in not_below_factor
 	value > 1
 	finding := {
 		"code": "min-insync-replicas-not-below-replication-factor",
@@ -56,7 +49,7 @@ deny contains finding if {
 		"path": "config.min.insync.replicas",
 		"message": sprintf(
 			"topic `%s` has `min.insync.replicas` %v %s and replication factor %v: %s",
-			[topic.name, value, effective.min_insync_source(topic), factor, consequence(value, factor)],
+			[topic.name, value, source, factor, consequence(value, factor)],
 		),
 		"help": sprintf("set `min.insync.replicas` below %v, or raise `replicas`", [factor]),
 	}
@@ -72,9 +65,8 @@ deny contains finding if {
 #   code: min-insync-replicas-not-set
 warn contains finding if {
 	effective.minimum_insync_replicas > 1
-	some topic in input.desired.topics
-	effective.judged(topic)
-	not effective.min_insync_replicas(topic)
+	not effective.default_min_insync_replicas
+	some topic in effective.inherits_min_insync
 	finding := {
 		"code": "min-insync-replicas-not-set",
 		"resource": topic.id,
@@ -89,6 +81,54 @@ warn contains finding if {
 	}
 }
 
-consequence(value, factor) := "producers with `acks=all` stop as soon as one replica is away" if value == factor
+# A topic has its own value or the default, and its own factor or an inherited one. What most topics have, both of their own,
+# is compared without a call of a function each.
+below_minimum contains judged if {
+	low := {text |
+		some text, value in effective.own_min_insync
+		value < effective.minimum_insync_replicas
+	}
+	some topic in effective.having("min.insync.replicas", low)
+	value := effective.own_min_insync[topic.config["min.insync.replicas"]]
+	judged := [topic, value, "in its manifest"]
+}
+
+below_minimum contains judged if {
+	value := effective.default_min_insync_replicas
+	value < effective.minimum_insync_replicas
+	some topic in effective.inherits_min_insync
+	judged := [topic, value, effective.default_min_insync_source]
+}
+
+not_below_factor contains judged if {
+	values := effective.own_min_insync
+	some topic in input.desired.topics
+	values[topic.config["min.insync.replicas"]] >= topic.replicas
+	value := values[topic.config["min.insync.replicas"]]
+	effective.judged(topic)
+	judged := [topic, value, "in its manifest", topic.replicas]
+}
+
+not_below_factor contains judged if {
+	some name, topic in effective.inherits_replication_factor
+	value := effective.own_min_insync[topic.config["min.insync.replicas"]]
+	factor := effective.inherited_replication_factor[name]
+	value >= factor
+	judged := [topic, value, "in its manifest", factor]
+}
+
+not_below_factor contains judged if {
+	value := effective.default_min_insync_replicas
+	some topic in effective.inherits_min_insync
+	factor := factor_of(topic)
+	value >= factor
+	judged := [topic, value, effective.default_min_insync_source, factor]
+}
+
+factor_of(topic) := topic.replicas
+
+factor_of(topic) := effective.inherited_replication_factor[topic.name] if not topic.replicas
 
 consequence(value, factor) := "producers with `acks=all` can never write" if value > factor
+
+consequence(value, factor) := "producers with `acks=all` stop as soon as one replica is away" if not value > factor

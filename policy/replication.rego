@@ -14,18 +14,15 @@ import data.driftless.effective
 # related_resources:
 # - ref: https://kafka.apache.org/documentation/#replication
 deny contains finding if {
-	some topic in input.desired.topics
-	effective.judged(topic)
-	factor := effective.replication_factor(topic)
+	some [topic, factor, source] in below_minimum
 	minimum := effective.minimum_replication_factor
-	factor < minimum
 	finding := {
 		"code": "replication-below-minimum",
 		"resource": topic.id,
 		"path": "replicationFactor",
 		"message": sprintf(
 			"topic `%s` has replication factor %v %s, and `%s` requires at least %v",
-			[topic.name, factor, effective.replication_source(topic), input.environment.name, minimum],
+			[topic.name, factor, source, input.environment.name, minimum],
 		),
 		"help": sprintf("set `replicas: %v`, or add a `PolicyException`", [minimum]),
 	}
@@ -45,8 +42,8 @@ deny contains finding if {
 	brokers := count(input.cluster.brokers)
 	brokers > 0
 	some topic in input.desired.topics
-	effective.judged(topic)
 	topic.replicas > brokers
+	effective.judged(topic)
 	not has_its_replicas(topic)
 	finding := {
 		"code": "replication-above-brokers",
@@ -70,9 +67,8 @@ deny contains finding if {
 #   code: replication-not-set
 warn contains finding if {
 	effective.minimum_replication_factor > 1
-	some topic in input.desired.topics
-	effective.judged(topic)
-	not effective.replication_factor(topic)
+	some name, topic in effective.inherits_replication_factor
+	not effective.inherited_replication_factor[name]
 	finding := {
 		"code": "replication-not-set",
 		"resource": topic.id,
@@ -82,6 +78,56 @@ warn contains finding if {
 		),
 		"help": sprintf("set `replicas: %v`", [effective.minimum_replication_factor]),
 	}
+}
+
+# METADATA
+# title: The replicas of a topic lie evenly over the racks
+# description: >-
+#   Kafka spreads replicas over racks. With more replicas than racks, and not a multiple of them, one rack holds more copies
+#   than another, and losing that one costs more than the replication factor promises. Only topics that are still to be made
+#   are judged, and only where every live broker says its rack and there are at least two.
+# custom:
+#   severity: warn
+#   code: replication-above-racks
+# related_resources:
+# - ref: https://kafka.apache.org/documentation/#basic_ops_racks
+warn contains finding if {
+	every broker in input.cluster.brokers {
+		broker.rack
+	}
+	racks := count({broker.rack | some broker in input.cluster.brokers})
+	brokers := count(input.cluster.brokers)
+	some topic in input.desired.topics
+	topic.replicas > racks
+	topic.replicas <= brokers
+	topic.replicas % racks != 0
+	effective.judged(topic)
+	not has_its_replicas(topic)
+	finding := {
+		"code": "replication-above-racks",
+		"resource": topic.id,
+		"path": "replicationFactor",
+		"message": sprintf(
+			"topic `%s` asks for replication factor %v, and the live brokers stand in %v racks: one of them gets more copies than another",
+			[topic.name, topic.replicas, racks],
+		),
+		"help": sprintf("set `replicas` to at most %v or to a multiple of it, or add brokers in another rack", [racks]),
+	}
+}
+
+below_minimum contains judged if {
+	minimum := effective.minimum_replication_factor
+	some topic in input.desired.topics
+	topic.replicas < minimum
+	effective.judged(topic)
+	judged := [topic, topic.replicas, "in its manifest"]
+}
+
+below_minimum contains judged if {
+	some name, factor in effective.inherited_replication_factor
+	factor < effective.minimum_replication_factor
+	topic := effective.inherits_replication_factor[name]
+	judged := [topic, factor, effective.replication_source(name)]
 }
 
 has_its_replicas(topic) if input.cluster.topics[topic.name].replicas == topic.replicas

@@ -7,7 +7,7 @@
 //! - raw reads: Metadata, all configs in batches of 500 over three connections, ACLs, quotas, SCRAM users, in a fresh
 //!   process, decoded with the same crate and thrown away;
 //! - `driftless plan`, without changes: the whole process, from reading files and report branch to the printed plan;
-//! - the steps of that plan, each by itself;
+//! - the steps of that plan;
 //! - creating `DRIFTLESS_BENCH_CREATES` topics (5,000), raw and by driftless, until the controller has accepted the last.
 //!
 //! Ratios are what counts: absolute times are those of the machine.
@@ -127,7 +127,7 @@ fn planning(kafka: &Kafka, repository: &Path, size: Size, n_runs: usize) {
     print_steps(&steps, median(seconds(&raw)));
 }
 
-/// Prints the median of each step, and the ratio of the time until it to the raw reads.
+/// Prints the median of each step, and the ratio of the time until its end to the raw reads.
 fn print_steps(runs: &[Cost], raw: f64) {
     println!("steps of one plan in one process, medians");
     let lines = |cost: &Cost| -> Vec<(String, f64, f64)> {
@@ -140,8 +140,9 @@ fn print_steps(runs: &[Cost], raw: f64) {
     let all: Vec<Vec<(String, f64, f64)>> = runs.iter().map(lines).collect();
     for (at, (name, ..)) in all[0].iter().enumerate() {
         let time = median(all.iter().map(|run| run[at].1).collect());
+        let until = median(all.iter().map(|run| run[..=at].iter().map(|step| step.1).sum()).collect());
         let memory = all.iter().map(|run| run[at].2).fold(0.0, f64::max);
-        println!("  {name:<40} {:>7.0} ms   {:>5.2} x raw   peak then {memory:>4.0} MB", time * 1e3, time / raw);
+        println!("  {name:<50} {:>6.0} ms, until then {:.2} x raw, peak {memory:>4.0} MB", time * 1e3, until / raw);
     }
 }
 

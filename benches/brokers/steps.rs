@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use driftless::apply::{self, NoProgress, StopFlag, World};
+use driftless::domain::desired::DesiredState;
+use driftless::domain::diagnostic::Diagnostic;
 use driftless::domain::inventory::Inventory;
 use driftless::domain::names::TopicName;
 use driftless::domain::observed::{Interest, ObservedState, TopicEvidence};
@@ -22,7 +24,7 @@ use driftless::plan::input::{PasswordStates, PlanInput, PlanOptions, Prune};
 use driftless::plan::types::PlanSource;
 use driftless::policy::{self, PolicyInput};
 use driftless::ports::{Clock, Cluster, ClusterError, DryRun, ResourceError, Source};
-use driftless::reconcile::History;
+use driftless::reconcile::{self, Observation};
 
 const DAY: jiff::civil::Date = jiff::civil::date(2026, 1, 1);
 
@@ -46,19 +48,12 @@ fn cluster(bootstrap: &str, access: Access) -> KafkaCluster {
 /// One plan, in the order of the command line.
 pub(crate) fn plan(repository: &Path, bootstrap: &str) {
     let snapshot = step("reading files", || WorkTreeSource::new(repository).snapshot()).expect("readable");
-    let (desired, problems) = step("loading manifests", || manifest::load(&snapshot, "bench", &LoadOptions::default()));
+    let (loaded, Observation { history, observed }) =
+        step("loading manifests while reading cluster and branch", || {
+            runtime().block_on(read(snapshot, repository, bootstrap))
+        });
+    let (desired, problems) = loaded;
     let desired = desired.unwrap_or_else(|| panic!("{problems:?}"));
-    let history = step("reading the report branch", || {
-        let branch = GitReportBranch::open(repository, "bench", ReportBranchSettings::default()).expect("a repository");
-        History::read(Some(&branch))
-    })
-    .expect("a past");
-    let observed = step("reading the cluster", || {
-        let topics: BTreeSet<TopicName> = desired.topics.keys().cloned().collect();
-        let interest = Interest::Everything { topics, brokers: BTreeSet::new() };
-        runtime().block_on(cluster(bootstrap, Access::ReadOnly).observe(&interest))
-    })
-    .expect("a readable cluster");
     let (source, passwords, options) = (PlanSource::default(), PasswordStates::new(), options());
     let plan = step("comparing", || {
         compare(PlanInput {
@@ -80,6 +75,17 @@ pub(crate) fn plan(repository: &Path, bootstrap: &str) {
         })
     });
 }
+
+/// Files and cluster at once, as the command line does.
+async fn read(snapshot: Snapshot, repository: &Path, bootstrap: &str) -> (Loaded, Observation) {
+    let branch = GitReportBranch::open(repository, "bench", ReportBranchSettings::default()).expect("a repository");
+    let cluster = cluster(bootstrap, Access::ReadOnly);
+    let loading = tokio::task::spawn_blocking(move || manifest::load(&snapshot, "bench", &LoadOptions::default()));
+    let (loaded, observation) = futures::join!(loading, reconcile::observe(&cluster, None, Some(Arc::new(branch))));
+    (loaded.expect("loading does not panic"), observation.expect("a readable cluster and past"))
+}
+
+type Loaded = (Option<DesiredState>, Vec<Diagnostic>);
 
 fn options() -> PlanOptions {
     PlanOptions { prune: Prune::Never, max_deletions: 0, today: DAY, accepted_cluster: None }

@@ -297,7 +297,7 @@ impl<'a> Run<'a> {
         let waiting = if self.interrupted { "stopped before it" } else { "an operation before it failed" };
         let results = self.plan.actions.iter().zip(&self.states).enumerate().map(|(index, (action, state))| {
             let outcome = match (state, self.standings.get(&index)) {
-                (State::Skipped(status), _) => Outcome::Skipped { status: *status },
+                (State::Skipped(status), _) => Outcome::Skipped { status: *status, reason: action.note.clone() },
                 (State::NotAttempted(reason), _) => Outcome::NotAttempted { reason: reason.clone() },
                 (State::Waiting, _) => Outcome::NotAttempted { reason: waiting.to_owned() },
                 (State::Accepted, Some(Standing::Seen)) => Outcome::Applied,

@@ -10,10 +10,10 @@ use super::console::Console;
 use super::error::{CommandError, ErrorKind};
 use super::exit::Exit;
 use super::passwords::{self, Need};
-use super::plan::{render, source};
+use super::plan::render;
 use super::repository::Repository;
-use super::session::{Session, SessionArgs};
-use super::{desired, interrupt, saved_plan};
+use super::session::{Session, SessionArgs, Wanted};
+use super::{interrupt, saved_plan};
 use crate::domain::desired::DesiredState;
 use crate::plan::types::{Plan, Status};
 use crate::reconcile::{Pass, Planned, Push};
@@ -137,13 +137,11 @@ async fn fresh(
     let repository = Repository::open(path, arguments.revision.revision.clone())?;
     let environment = arguments.environment.as_deref();
     let session = Session::open(&arguments.session(cluster, environment), &repository, Writes::Possible)?;
-    let snapshot = repository.snapshot()?;
-    let loaded = desired::load(&snapshot, &session.environment)?;
+    let (wanted, observation) = session.prepare(&repository, &arguments.secrets, Need::Required).await?;
+    let Wanted { loaded, secrets, source } = wanted;
     console.warnings(&loaded.warnings);
-    let options = arguments.secrets.options(session.settings.as_deref());
-    let secrets = passwords::of_desired(&options, &snapshot, &loaded.desired, Need::Required);
     let pass = session.pass(&secrets, &loaded.packs);
-    let planned = pass.plan(&loaded.desired, &source(&snapshot)).await?;
+    let planned = pass.plan(observation, &loaded.desired, &source).await?;
     perform(arguments, &pass, &planned, Some(&loaded.desired), console).await
 }
 

@@ -3,12 +3,10 @@
 use super::arguments::{ClusterArgs, OutputFormat, RepositoryArgs, RuleArgs, SecretArgs, StateArgs};
 use super::cluster::Writes;
 use super::console::Console;
-use super::desired;
 use super::error::CommandError;
 use super::exit::Exit;
-use super::passwords::{self, Need};
-use super::plan::source;
-use super::session::{Session, SessionArgs};
+use super::passwords::Need;
+use super::session::{Session, SessionArgs, Wanted};
 use crate::reconcile::Push;
 use crate::report::{self, DriftReport, Style};
 
@@ -51,12 +49,10 @@ pub(super) async fn run(arguments: &DriftArgs, console: &Console) -> Result<Exit
         return Err(CommandError::usage("there is no git repository to commit the report to")
             .hint("Run this inside a clone of the config repository, or leave out `--commit`."));
     }
-    let snapshot = repository.snapshot()?;
-    let loaded = desired::load(&snapshot, &session.environment)?;
-    let options = arguments.secrets.options(session.settings.as_deref());
-    let secrets = passwords::of_desired(&options, &snapshot, &loaded.desired, Need::Optional);
+    let (wanted, observation) = session.prepare(&repository, &arguments.secrets, Need::Optional).await?;
+    let Wanted { loaded, secrets, source } = wanted;
     let pass = session.pass(&secrets, &loaded.packs);
-    let planned = pass.plan(&loaded.desired, &source(&snapshot)).await?;
+    let planned = pass.plan(observation, &loaded.desired, &source).await?;
     let drift = DriftReport::new(&planned.plan);
     console.warnings(&loaded.warnings);
     console.data(&match arguments.output {

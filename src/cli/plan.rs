@@ -7,11 +7,10 @@ use super::cluster::Writes;
 use super::console::Console;
 use super::error::CommandError;
 use super::exit::Exit;
-use super::passwords::{self, Need};
-use super::session::{Session, SessionArgs};
-use super::{desired, saved_plan};
-use crate::domain::snapshot::Snapshot;
-use crate::plan::types::{Finding, Plan, PlanSource};
+use super::passwords::Need;
+use super::saved_plan;
+use super::session::{Session, SessionArgs, Wanted};
+use crate::plan::types::{Finding, Plan};
 use crate::report::{self, Detail, Style};
 
 /// Show what differs between git and the cluster, and what an apply would do
@@ -49,14 +48,9 @@ pub(super) struct PlanArgs {
 pub(super) async fn run(arguments: &PlanArgs, console: &Console) -> Result<Exit, CommandError> {
     let repository = arguments.repository.open()?;
     let session = Session::open(&arguments.session(), &repository, Writes::Never)?;
-    let snapshot = repository.snapshot()?;
-    let loaded = desired::load(&snapshot, &session.environment)?;
-    let options = arguments.secrets.options(session.settings.as_deref());
-    let secrets = passwords::of_desired(&options, &snapshot, &loaded.desired, Need::Optional);
-    let source = source(&snapshot);
-    // Only large repositories notice: the files are not needed while the cluster is read and compared.
-    drop(snapshot);
-    let planned = session.pass(&secrets, &loaded.packs).plan(&loaded.desired, &source).await?;
+    let (wanted, observation) = session.prepare(&repository, &arguments.secrets, Need::Optional).await?;
+    let Wanted { loaded, secrets, source } = wanted;
+    let planned = session.pass(&secrets, &loaded.packs).plan(observation, &loaded.desired, &source).await?;
     if let Some(path) = &arguments.out {
         saved_plan::write(&planned.plan, path)?;
     }
@@ -75,11 +69,6 @@ impl PlanArgs {
             state: &self.state,
         }
     }
-}
-
-/// Says where a snapshot comes from. What was last applied is added by the pass.
-pub(super) fn source(snapshot: &Snapshot) -> PlanSource {
-    PlanSource { revision: snapshot.revision.clone(), dirty: snapshot.dirty, base: None }
 }
 
 /// Writes a plan in the form that was asked for.

@@ -9,7 +9,7 @@ use super::error::CommandError;
 use super::exit::Exit;
 use crate::domain::diagnostic::Severity;
 use crate::manifest;
-use crate::policy::{Pack, RuleDoc, builtin_pack, rules, trial};
+use crate::policy::{Pack, RuleDoc, rules, trial};
 use crate::report::clean;
 
 /// Look at policy, and try it out
@@ -84,7 +84,7 @@ pub(super) fn packs(arguments: &PackArgs) -> Result<Vec<Pack>, CommandError> {
 
 fn test(arguments: &PackArgs, console: &Console) -> Result<Exit, CommandError> {
     let packs = packs(arguments)?;
-    let mut trials = vec![("built-in".to_owned(), trial::run(&[&builtin_pack()]))];
+    let mut trials = vec![("built-in".to_owned(), trial::built_in())];
     if !packs.is_empty() {
         let names: Vec<&str> = packs.iter().map(|pack| pack.name.as_str()).collect();
         trials.push((names.join(", "), trial::run(&packs.iter().collect::<Vec<_>>())));

@@ -13,6 +13,7 @@ use crate::git::{self, GitReportBranch, RemoteAccess, ReportBranchSettings, Revi
 use crate::ports::Source;
 
 /// A config repository on this machine.
+#[derive(Clone)]
 pub(super) struct Repository {
     path: PathBuf,
     revision: Option<String>,

@@ -1,16 +1,21 @@
 //! Everything that a command opens before its pass, in one value: cluster, rule store, report branch, state, secrets.
 
-use super::arguments::{ClusterArgs, PruneArgs, RuleArgs, RuleDirectory, StateArgs};
+use std::sync::Arc;
+
+use super::arguments::{ClusterArgs, PruneArgs, RuleArgs, RuleDirectory, SecretArgs, StateArgs};
 use super::clock::SystemClock;
 use super::cluster::{self, Writes};
+use super::desired::{self, Loaded};
 use super::error::CommandError;
+use super::passwords::{self, Need};
 use super::repository::Repository;
 use crate::git::GitReportBranch;
 use crate::plan::input::Prune;
+use crate::plan::types::PlanSource;
 use crate::policy::Pack;
 use crate::ports::{Cluster, LocalState, ReportBranch, RuleStore};
 use crate::prometheus;
-use crate::reconcile::{Pass, PassOptions, Secrets};
+use crate::reconcile::{self, Observation, Pass, PassOptions, Secrets};
 use crate::state::StateDirectory;
 
 /// What a command gave.
@@ -27,6 +32,16 @@ pub(super) struct SessionArgs<'a> {
     pub(super) state: &'a StateArgs,
 }
 
+/// What git brings to a pass.
+pub(super) struct Wanted {
+    /// Manifests and policy packs.
+    pub(super) loaded: Loaded,
+    /// The passwords of the users in them.
+    pub(super) secrets: Secrets,
+    /// Where they come from. What was last applied is added by the pass.
+    pub(super) source: PlanSource,
+}
+
 /// The opened world of one command.
 pub(super) struct Session {
     /// The environment.
@@ -35,7 +50,7 @@ pub(super) struct Session {
     pub(super) settings: Option<Box<crate::config::settings::AgentSettings>>,
     cluster: Box<dyn Cluster>,
     rules: Option<Box<dyn RuleStore>>,
-    branch: Option<GitReportBranch>,
+    branch: Option<Arc<GitReportBranch>>,
     local: StateDirectory,
     options: PassOptions,
     clock: SystemClock,
@@ -52,7 +67,7 @@ impl Session {
         let environment = choice.environment(arguments.environment)?;
         let settings = choice.settings();
         let rules = arguments.rules.directory(settings)?.map(open_rules).transpose()?;
-        let branch = repository.report_branch(&environment, settings)?;
+        let branch = repository.report_branch(&environment, settings)?.map(Arc::new);
         let local = StateDirectory::new(arguments.state.directory(settings, repository.state_directory())?);
         let options = PassOptions {
             prune: match arguments.prune {
@@ -72,12 +87,35 @@ impl Session {
         self.branch.is_some()
     }
 
+    /// Loads the files while the cluster is read. Problems of the files come first: no cluster is needed to repair them.
+    pub(super) async fn prepare(
+        &self,
+        repository: &Repository,
+        secrets: &SecretArgs,
+        need: Need,
+    ) -> Result<(Wanted, Observation), CommandError> {
+        let (repository, environment) = (repository.clone(), self.environment.clone());
+        let options = secrets.options(self.settings.as_deref());
+        let loading = tokio::task::spawn_blocking(move || -> Result<Wanted, CommandError> {
+            let snapshot = repository.snapshot()?;
+            let loaded = desired::load(&snapshot, &environment)?;
+            let secrets = passwords::of_desired(&options, &snapshot, &loaded.desired, need);
+            let source = PlanSource { revision: snapshot.revision.clone(), dirty: snapshot.dirty, base: None };
+            Ok(Wanted { loaded, secrets, source })
+        });
+        let wanted = async { loading.await.unwrap_or_else(|stopped| std::panic::resume_unwind(stopped.into_panic())) };
+        let branch = self.branch.clone().map(|branch| branch as Arc<dyn ReportBranch>);
+        let observation = reconcile::observe(self.cluster.as_ref(), self.rules.as_deref(), branch);
+        let (wanted, observation) = futures::try_join!(wanted, async { Ok(observation.await) })?;
+        Ok((wanted, observation?))
+    }
+
     /// Returns the pass of this world.
     pub(super) fn pass<'a>(&'a self, secrets: &'a Secrets, packs: &'a [Pack]) -> Pass<'a> {
         Pass {
             cluster: self.cluster.as_ref(),
             rules: self.rules.as_deref(),
-            branch: self.branch.as_ref().map(|branch| branch as &dyn ReportBranch),
+            branch: self.branch.as_deref().map(|branch| branch as &dyn ReportBranch),
             local: Some(&self.local as &dyn LocalState),
             secrets,
             packs,

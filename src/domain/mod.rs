@@ -18,6 +18,7 @@ pub mod quota;
 pub mod resource;
 pub mod rule;
 pub mod rule_comparison;
+pub mod rule_selectors;
 pub mod secret;
 pub mod snapshot;
 pub mod topic;

@@ -130,6 +130,17 @@ impl ObservedState {
             rule_groups: Knowledge::Unknown("no rule store is configured".to_owned()),
         }
     }
+
+    /// Adds the topics and the broker configs of a state that was read later, with [`Interest::Only`].
+    pub fn take_in(&mut self, later: Self) {
+        self.topics.extend(later.topics);
+        self.unknown_topics.extend(later.unknown_topics);
+        for (key, values) in later.topic_defaults {
+            self.topic_defaults.entry(key).or_default().extend(values);
+        }
+        self.broker_configs.extend(later.broker_configs);
+        self.cluster.lacking.extend(later.cluster.lacking);
+    }
 }
 
 /// Facts of the cluster as a whole, for policy and preconditions.
@@ -146,9 +157,38 @@ pub struct ClusterFacts {
     /// The principal that driftless itself is, as far as its own settings tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub own_principal: Option<Principal>,
+    /// How driftless is connected, when it is: a recorded cluster says how it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub security_protocol: Option<SecurityProtocol>,
     /// What the cluster cannot do or the principal may not do, by API name, with the reason.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub lacking: BTreeMap<String, String>,
+}
+
+/// Kafka's `security.protocol`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum SecurityProtocol {
+    /// Neither encrypted nor authenticated.
+    Plaintext,
+    /// TLS.
+    Ssl,
+    /// SASL without encryption.
+    SaslPlaintext,
+    /// SASL within TLS.
+    SaslSsl,
+}
+
+impl SecurityProtocol {
+    /// Names it by its two parts.
+    pub fn of(tls: bool, sasl: bool) -> Self {
+        match (tls, sasl) {
+            (false, false) => Self::Plaintext,
+            (true, false) => Self::Ssl,
+            (false, true) => Self::SaslPlaintext,
+            (true, true) => Self::SaslSsl,
+        }
+    }
 }
 
 /// Facts of one broker.

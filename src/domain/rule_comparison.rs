@@ -181,7 +181,7 @@ const MAX_OPERATORS: usize = 1000;
 
 /// Says whether Prometheus can parse the expression; the error is the parser's message.
 pub fn check_expression(expression: &str) -> Result<(), String> {
-    parse(expression).map(drop)
+    parse_bounded(expression).map(drop)
 }
 
 /// One spelling for all expressions that Prometheus parses to the same, whatever their layout, comments, durations and
@@ -197,7 +197,7 @@ fn expression_as_old_prometheus_prints(expression: &str) -> String {
 }
 
 fn spell(expression: &str, without_empty_ignoring: bool) -> String {
-    match parse(expression) {
+    match parse_bounded(expression) {
         Ok(mut parsed) => {
             normalise(&mut parsed, without_empty_ignoring);
             name_empty_ignoring(&parsed.to_string())
@@ -206,7 +206,8 @@ fn spell(expression: &str, without_empty_ignoring: bool) -> String {
     }
 }
 
-fn parse(expression: &str) -> Result<Expr, String> {
+/// Parses PromQL that is not absurdly deep.
+pub(crate) fn parse_bounded(expression: &str) -> Result<Expr, String> {
     if count_operators(expression) > MAX_OPERATORS {
         return Err(format!("more than {MAX_OPERATORS} operators in one expression"));
     }

@@ -18,6 +18,7 @@ use super::errors::{self, CallError};
 use super::properties::{Limits, SaslSettings};
 use super::sasl;
 use super::tls::{self, Tls};
+use crate::domain::observed::SecurityProtocol;
 use crate::ports::{ClusterError, ClusterErrorKind};
 
 /// The largest answer that is taken. 10,000 topics with all their configs in one answer are about 70 MB.
@@ -40,6 +41,10 @@ pub(super) struct Connector {
 }
 
 impl Connector {
+    pub(super) fn security_protocol(&self) -> SecurityProtocol {
+        SecurityProtocol::of(self.tls.is_some(), self.sasl.is_some())
+    }
+
     /// Connects, shakes hands, asks for the API versions, logs in: all within the set-up limit.
     pub(super) async fn connect(&self, address: &Address) -> Result<Connection, ClusterError> {
         let started = Instant::now();

@@ -124,6 +124,7 @@ impl KafkaCluster {
             brokers: all,
             metadata_version: view.metadata_version,
             own_principal: self.principal.clone(),
+            security_protocol: Some(self.pool.connector.security_protocol()),
             lacking: BTreeMap::new(),
         })
     }

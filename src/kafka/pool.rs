@@ -323,7 +323,10 @@ impl Pool {
             return Err(CallError::Unsupported(api_name::<R>()));
         };
         // When this future is dropped or fails, the connection goes with it: its next answer would be a stale one.
-        let answer = within(address, limit, connection.call(&build(version), version)).await?;
+        let answer = within(address, limit, connection.call(&build(version), version)).await;
+        let answer = answer.inspect_err(|error| {
+            tracing::debug!(api = api_name::<R>(), broker = %address, reason = error.reason(), "no answer to request");
+        })?;
         lock(&node.idle).push(connection);
         Ok(answer)
     }

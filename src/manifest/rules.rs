@@ -51,7 +51,7 @@ pub(crate) fn read_resource(merged: &Merged, header: &Header<'_>, collector: &mu
 fn read_groups(node: &Node, dialect: Dialect, header: &Header<'_>, collector: &mut Collector<'_>) {
     let mut names: BTreeMap<String, Span> = BTreeMap::new();
     for item in sequence(node, "`groups`", &mut collector.sink).unwrap_or_default() {
-        let Some((name, name_span, group, rules_span)) = read_group(item, dialect, &mut collector.sink) else {
+        let Some((name, name_span, group, places)) = read_group(item, dialect, &mut collector.sink) else {
             continue;
         };
         let sink = &mut collector.sink;
@@ -73,13 +73,23 @@ fn read_groups(node: &Node, dialect: Dialect, header: &Header<'_>, collector: &m
             sink.error(Code::DuplicateResource, name_span, message, help);
             continue;
         }
-        let fields = BTreeMap::from([("rules".to_owned(), sink.location(rules_span))]);
+        let mut fields = BTreeMap::from([("rules".to_owned(), sink.location(places.list))]);
+        for (index, span) in places.rules.into_iter().enumerate() {
+            fields.insert(format!("rules.{index}"), sink.location(span));
+        }
         let declared = header.declare(group, name_span, header.management(false), fields, sink);
         collector.state.rule_groups.insert(id, declared);
     }
 }
 
-fn read_group(node: &Node, dialect: Dialect, sink: &mut Sink) -> Option<(String, Span, RuleGroup, Span)> {
+/// Where the rules of a group stand.
+struct RulePlaces {
+    list: Span,
+    /// One for each rule.
+    rules: Vec<Span>,
+}
+
+fn read_group(node: &Node, dialect: Dialect, sink: &mut Sink) -> Option<(String, Span, RuleGroup, RulePlaces)> {
     let allowed: &[&str] = match dialect {
         Dialect::Prometheus => &["name", "interval", "query_offset", "limit", "labels", "rules"],
         Dialect::Kubernetes => {
@@ -105,7 +115,8 @@ fn read_group(node: &Node, dialect: Dialect, sink: &mut Sink) -> Option<(String,
     let labels = group.get("labels").map(|node| read_labels(node, dialect, sink)).unwrap_or_default();
     let rules_node = group.get("rules");
     let items = rules_node.and_then(|node| sequence(node, "the group's `rules`", sink)).unwrap_or_default();
-    let rules = items.iter().filter_map(|item| read_rule(item, dialect, sink)).collect();
+    let (rules, rule_spans) =
+        items.iter().filter_map(|item| Some((read_rule(item, dialect, sink)?, item.span))).unzip();
     let group = RuleGroup {
         interval_ms: interval_ms.filter(|interval| *interval > 0), // Zero is Prometheus' default.
         query_offset_ms,
@@ -114,7 +125,8 @@ fn read_group(node: &Node, dialect: Dialect, sink: &mut Sink) -> Option<(String,
         rules,
     };
     let name_span = name_node?.span;
-    Some((name.filter(|name| !name.is_empty())?, name_span, group, rules_node.map_or(name_span, |node| node.span)))
+    let places = RulePlaces { list: rules_node.map_or(name_span, |node| node.span), rules: rule_spans };
+    Some((name.filter(|name| !name.is_empty())?, name_span, group, places))
 }
 
 /// Reads what must be a string; a rule file takes the text of any scalar.

@@ -55,6 +55,9 @@ pub enum Outcome {
     Skipped {
         /// `held` or `blocked`.
         status: super::types::Status,
+        /// Why, in the plan's words.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
     },
 }
 
@@ -67,9 +70,10 @@ impl ApplyReport {
             .count()
     }
 
-    /// Counts the actions that should have been done.
-    pub fn attempted(&self) -> usize {
-        self.results.iter().filter(|result| !matches!(result.outcome, Outcome::Skipped { .. })).count()
+    /// Counts the actions that were to be done: all but those that wait for an approval.
+    pub fn wanted(&self) -> usize {
+        let waits = |outcome: &Outcome| matches!(outcome, Outcome::Skipped { status: super::types::Status::Held, .. });
+        self.results.iter().filter(|result| !waits(&result.outcome)).count()
     }
 
     /// Counts the actions that failed, were not tried, or could not be confirmed.

@@ -66,6 +66,7 @@ impl World {
             brokers: (1..=3).map(|id| (id, BrokerFacts::default())).collect(),
             metadata_version: None,
             own_principal: None,
+            security_protocol: Some(crate::domain::observed::SecurityProtocol::SaslSsl),
             lacking: BTreeMap::new(),
         };
         let mut observed = ObservedState::nothing(cluster, "");
@@ -291,7 +292,7 @@ impl World {
 fn result(action: &Action) -> ActionResult {
     let outcome = match action.status {
         Status::Planned => Outcome::Applied,
-        Status::Held | Status::Blocked => Outcome::Skipped { status: action.status },
+        Status::Held | Status::Blocked => Outcome::Skipped { status: action.status, reason: action.note.clone() },
     };
     ActionResult { action_id: action.id.clone(), outcome }
 }

@@ -2,11 +2,43 @@
 
 use super::Pack;
 
-const FILES: [(&str, &str); 4] = [
-    ("policy/automatic_topic_creation.rego", include_str!("../../policy/automatic_topic_creation.rego")),
-    ("policy/effective.rego", include_str!("../../policy/effective.rego")),
-    ("policy/min_insync_replicas.rego", include_str!("../../policy/min_insync_replicas.rego")),
-    ("policy/replication.rego", include_str!("../../policy/replication.rego")),
+macro_rules! embedded {
+    ($($name:literal)*) => {
+        &[$((concat!("policy/", $name, ".rego"), include_str!(concat!("../../policy/", $name, ".rego")))),*]
+    };
+}
+
+/// Path and text of every file, by name.
+const FILES: &[(&str, &str)] = embedded![
+    "acl"
+    "acl_hosts"
+    "acl_incomplete"
+    "acl_overlap"
+    "acl_patterns"
+    "acl_principals"
+    "acl_reach"
+    "alert_rules"
+    "authorization"
+    "automatic_topic_creation"
+    "cluster_defaults"
+    "cluster_guards"
+    "compaction"
+    "compression"
+    "config_keys"
+    "effective"
+    "labels"
+    "message_size"
+    "min_insync_replicas"
+    "partitions"
+    "passwords"
+    "planned_changes"
+    "quotas"
+    "replication"
+    "retention"
+    "segments"
+    "timestamps"
+    "topic_names"
+    "unclean_leader_election"
 ];
 
 /// Returns the built-in pack.

@@ -1,12 +1,40 @@
 //! The cases of the built-in pack, which `driftless policy test` runs and `driftless explain` shows.
 
-pub(super) const FILES: [(&str, &str); 3] = [
-    (
-        "policy/cases/automatic_topic_creation.yaml",
-        include_str!("../../policy/cases/automatic_topic_creation.yaml"),
-    ),
-    ("policy/cases/min_insync_replicas.yaml", include_str!("../../policy/cases/min_insync_replicas.yaml")),
-    ("policy/cases/replication.yaml", include_str!("../../policy/cases/replication.yaml")),
+macro_rules! embedded {
+    ($($name:literal)*) => {
+        &[$((concat!("policy/cases/", $name, ".yaml"), include_str!(concat!("../../policy/cases/", $name, ".yaml")))),*]
+    };
+}
+
+/// Path and text of every file, by name.
+pub(super) const FILES: &[(&str, &str)] = embedded![
+    "acl_hosts"
+    "acl_incomplete"
+    "acl_overlap"
+    "acl_patterns"
+    "acl_principals"
+    "acl_reach"
+    "alert_rules"
+    "authorization"
+    "automatic_topic_creation"
+    "cluster_defaults"
+    "cluster_guards"
+    "compaction"
+    "compression"
+    "config_keys"
+    "labels"
+    "message_size"
+    "min_insync_replicas"
+    "partitions"
+    "passwords"
+    "planned_changes"
+    "quotas"
+    "replication"
+    "retention"
+    "segments"
+    "timestamps"
+    "topic_names"
+    "unclean_leader_election"
 ];
 
 #[cfg(test)]

@@ -79,10 +79,42 @@ pub fn parse(text: &str) -> Result<Vec<Case>, String> {
     serde_saphyr::from_str(text).map_err(|error| error.to_string())
 }
 
-/// Evaluates the rules of packs for each case.
-pub fn run<'a>(packs: impl IntoIterator<Item = &'a Pack>, cases: &[Case]) -> Vec<CaseResult> {
-    let mut engine = PackEngine::load(packs);
-    cases.iter().map(|case| run_one(&mut engine, case)).collect()
+/// Evaluates the rules of a pack for each case.
+pub fn run(pack: &Pack, cases: &[Case]) -> Vec<CaseResult> {
+    results(pack, cases).collect()
+}
+
+/// Evaluates the rules case by case, as far as somebody wants to know.
+pub(super) fn results(pack: &Pack, cases: &[Case]) -> impl Iterator<Item = CaseResult> {
+    let mut engine = PackEngine::load([pack]);
+    cases.iter().map(move |case| run_one(&mut engine, case))
+}
+
+/// Returns the file of one subject and those that it imports: what the cases of that subject are about. Rules of other
+/// subjects may have more to say about the same input, and are not asked.
+pub fn subject(pack: &Pack, file: &str) -> Pack {
+    let mut files: Vec<(String, String)> = Vec::new();
+    let mut wanted = vec![file.to_owned()];
+    while let Some(path) = wanted.pop() {
+        if files.iter().any(|(taken, _)| *taken == path) {
+            continue;
+        }
+        let Some(found) = pack.files.iter().find(|(name, _)| *name == path) else { continue };
+        let imported = |package: &str| {
+            found.1.lines().any(|line| line.strip_prefix("import data.").is_some_and(|name| name.trim() == package))
+        };
+        for (name, text) in &pack.files {
+            if text
+                .lines()
+                .find_map(|line| line.strip_prefix("package "))
+                .is_some_and(|package| imported(package.trim()))
+            {
+                wanted.push(name.clone());
+            }
+        }
+        files.push(found.clone());
+    }
+    Pack { name: pack.name.clone(), files, ..Pack::default() }
 }
 
 /// Evaluates the rules of a pack for a case, and returns what they find.
@@ -106,18 +138,19 @@ fn judge_with(engine: &mut PackEngine, case: &Case) -> Vec<Finding> {
 
 pub(super) fn run_one(engine: &mut PackEngine, case: &Case) -> CaseResult {
     let findings = judge_with(engine, case);
-    let found: BTreeSet<String> = findings
-        .iter()
-        .map(|finding| match &finding.resource {
-            Some(resource) => format!("{} {resource}", finding.code),
-            None => finding.code.clone(),
-        })
-        .collect();
+    let found: BTreeSet<String> = findings.iter().map(shown).collect();
     CaseResult {
         name: case.name.clone(),
         missing: case.findings.difference(&found).cloned().collect(),
         unexpected: found.difference(&case.findings).cloned().collect(),
         fired: findings.into_iter().filter_map(|finding| finding.rule).collect(),
+    }
+}
+
+fn shown(finding: &Finding) -> String {
+    match &finding.resource {
+        Some(resource) => format!("{} {resource}", finding.code),
+        None => finding.code.clone(),
     }
 }
 

@@ -16,6 +16,9 @@ pub(super) const POLICY_ERROR: &str = "policy-error";
 /// Code of a parameter of the built-in pack that is of the wrong type.
 pub(super) const PARAMETER_INVALID: &str = "policy-parameter-invalid";
 
+/// Code of a parameter whose name is nearly that of one of the built-in pack.
+pub(super) const PARAMETER_UNKNOWN: &str = "policy-parameter-unknown";
+
 /// What a rule is judged with.
 pub(super) struct Judged<'a> {
     pub(super) desired: &'a DesiredState,
@@ -73,13 +76,25 @@ pub(super) fn broken_input(error: &serde_json::Error) -> (Subject, Finding) {
     (Subject::default(), denies(POLICY_ERROR, message, "this is a defect of driftless; please report it"))
 }
 
-/// Makes the finding for a parameter that is no whole number from 1.
-pub(super) fn bad_parameter(environment: &str, name: &str, value: &serde_json::Value) -> Finding {
+/// Makes the finding for a parameter that is not what it must be.
+pub(super) fn bad_parameter(environment: &str, name: &str, value: &serde_json::Value, wanted: &str) -> Finding {
     denies(
         PARAMETER_INVALID,
-        format!("parameter `{name}` of environment `{environment}` is `{value}`, and must be a whole number from 1"),
+        format!("parameter `{name}` of environment `{environment}` is `{value}`, and must be {wanted}"),
         "correct it under `environments` in `driftless.yaml`",
     )
+}
+
+/// Makes the finding for a parameter that looks like one of the built-in pack and is none.
+pub(super) fn unknown_parameter(environment: &str, name: &str, known: &str) -> Finding {
+    Finding {
+        severity: Severity::Warn,
+        ..denies(
+            PARAMETER_UNKNOWN,
+            format!("no built-in rule reads parameter `{name}` of environment `{environment}`: did you mean `{known}`"),
+            "correct it under `environments` in `driftless.yaml`",
+        )
+    }
 }
 
 /// Turns the result of one rule into findings. `exempt` are the names that conftest's `exception` gave for the manifest.

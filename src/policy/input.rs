@@ -1,38 +1,21 @@
 //! The one JSON document that rules over the whole see as `input`. Its shape is `docs/reference/policy-input.md`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
 use super::PolicyInput;
-use super::finding;
+use super::access;
 use super::reading::Reading;
+use crate::domain::acl::{AclBinding, AclOperation, AclPermission, AclResourceType};
 use crate::domain::broker_config::BrokerConfigScope;
 use crate::domain::desired::{Declared, DesiredState, Management};
+use crate::domain::names::TopicName;
 use crate::domain::observed::{ObservedReplication, ObservedState};
 use crate::domain::quota::{QuotaEntity, QuotaName};
 use crate::domain::resource::ResourceId;
 use crate::domain::rule::{RuleGroup, RuleGroupId};
-use crate::plan::types::Finding;
-
-/// The parameters of the built-in pack: all are whole numbers of at least 1.
-pub(super) const PARAMETERS: [&str; 2] = ["minimumReplicationFactor", "minimumInsyncReplicas"];
-
-/// Returns the parameters for the rules, and a finding for every built-in parameter of another type. Such a parameter is
-/// left out, so that the rules judge by their defaults meanwhile.
-pub(super) fn parameters(desired: &DesiredState) -> (BTreeMap<String, Value>, Vec<Finding>) {
-    let mut parameters = desired.parameters.clone();
-    let mut findings = Vec::new();
-    for name in PARAMETERS {
-        if let Some(value) = desired.parameters.get(name)
-            && !value.as_u64().is_some_and(|number| (1..=u64::from(u16::MAX)).contains(&number))
-        {
-            findings.push(finding::bad_parameter(&desired.environment, name, value));
-            parameters.remove(name);
-        }
-    }
-    (parameters, findings)
-}
+use crate::domain::rule_selectors::parse_for_policy;
 
 /// Builds the document, without what no rule reads. Fails when a part is no JSON, which would be a bug of ours: it is
 /// reported, not skipped.
@@ -48,13 +31,21 @@ pub(super) fn whole(
         Some(plan) => value(serde_json::to_value(plan)?)?,
         None => regorus::Value::Null,
     };
-    let cluster = input.observed.map_or(Ok(regorus::Value::Null), |observed| cluster(observed, input.desired))?;
+    let topics = access::topics_after_apply(input);
+    let cluster = input
+        .observed
+        .map_or(Ok(regorus::Value::Null), |observed| cluster(observed, input.desired, topics.as_ref()))?;
+    let access = match reading.reads("access") {
+        true => value(access::facts(input, topics.as_ref()))?,
+        false => regorus::Value::Undefined,
+    };
     Ok(object([
         ("environment", value(json!({"name": input.desired.environment, "parameters": parameters}))?),
         ("today", input.today.to_string().into()),
         ("desired", desired(input.desired, reading)?),
         ("plan", plan),
         ("cluster", cluster),
+        ("access", access),
     ]))
 }
 
@@ -78,8 +69,10 @@ fn values(items: &mut dyn Iterator<Item = Value>) -> Result<regorus::Value, serd
     }
 }
 
+/// Makes an object of what there is.
 fn object<const N: usize>(entries: [(&str, regorus::Value); N]) -> regorus::Value {
-    let entries = entries.into_iter().map(|(key, value)| (regorus::Value::from(key), value));
+    let entries = entries.into_iter().filter(|(_, value)| *value != regorus::Value::Undefined);
+    let entries = entries.map(|(key, value)| (regorus::Value::from(key), value));
     regorus::Value::from(entries.collect::<BTreeMap<_, _>>())
 }
 
@@ -112,6 +105,8 @@ fn rule_group(id: &RuleGroupId, declared: &Declared<RuleGroup>) -> Value {
     object.insert("namespace".into(), id.namespace.clone().into());
     object.insert("group".into(), id.group.clone().into());
     object.insert("definition".into(), json!(declared.value));
+    let parsed: Vec<_> = declared.value.rules.iter().map(|rule| parse_for_policy(&rule.expr)).collect();
+    object.insert("parsed".into(), json!(parsed));
     Value::Object(object)
 }
 
@@ -156,7 +151,7 @@ fn user(declared: &Declared<crate::domain::user::User>) -> Value {
     Value::Object(object)
 }
 
-fn acl(binding: &crate::domain::acl::AclBinding, declared: &Declared<()>) -> Value {
+fn acl(binding: &AclBinding, declared: &Declared<()>) -> Value {
     let mut object = resource(&ResourceId::Acl(binding.clone()), declared);
     object.insert("principal".into(), binding.principal.as_str().into());
     object.insert("permission".into(), binding.permission.as_str().into());
@@ -184,7 +179,11 @@ fn quota(entity: &QuotaEntity, declared: &Declared<crate::domain::quota::QuotaVa
     Value::Object(object)
 }
 
-fn cluster(observed: &ObservedState, desired: &DesiredState) -> Result<regorus::Value, serde_json::Error> {
+fn cluster(
+    observed: &ObservedState,
+    desired: &DesiredState,
+    topics_after_apply: Option<&BTreeSet<&str>>,
+) -> Result<regorus::Value, serde_json::Error> {
     let brokers: Vec<Value> = observed
         .cluster
         .brokers
@@ -225,12 +224,73 @@ fn cluster(observed: &ObservedState, desired: &DesiredState) -> Result<regorus::
         .keys()
         .filter_map(|name| observed.unknown_topics.get(name).map(|reason| (name.as_str(), reason.as_str())))
         .collect();
+    let colliding: BTreeMap<&str, &str> = colliding(observed, desired);
+    let protocol = observed.cluster.security_protocol.map(|protocol| value(json!(protocol))).transpose()?;
     Ok(object([
         ("id", observed.cluster.id.as_str().into()),
         ("brokers", value(Value::Array(brokers))?),
-        ("metadataVersion", value(json!(observed.cluster.metadata_version))?),
+        (
+            "metadataVersion",
+            observed.cluster.metadata_version.map_or(regorus::Value::Undefined, |level| i64::from(level).into()),
+        ),
         ("topicDefaults", value(json!(observed.topic_defaults))?),
         ("topics", topics.into()),
         ("unknownTopics", value(json!(unknown_topics))?),
+        ("topicsAfterApply", names(topics_after_apply.map(|topics| topics.iter().copied()))),
+        ("users", names(observed.users.known().map(|users| users.keys().map(|name| name.as_str())))),
+        ("aclPrincipals", names(observed.acls.known().map(principals))),
+        ("groupReaders", names(observed.acls.known().map(group_readers))),
+        ("groupGrants", observed.acls.known().map_or(regorus::Value::Undefined, group_grants)),
+        ("collidingTopics", value(json!(colliding))?),
+        ("securityProtocol", protocol.unwrap_or(regorus::Value::Undefined)),
     ]))
+}
+
+/// Makes an array of names, or nothing when they are not known.
+fn names<'a>(names: Option<impl IntoIterator<Item = &'a str>>) -> regorus::Value {
+    match names {
+        Some(names) => names.into_iter().map(regorus::Value::from).collect::<Vec<_>>().into(),
+        None => regorus::Value::Undefined,
+    }
+}
+
+fn principals(acls: &BTreeSet<AclBinding>) -> BTreeSet<&str> {
+    acls.iter().map(|binding| binding.principal.as_str()).collect()
+}
+
+fn reads_groups(binding: &AclBinding) -> bool {
+    binding.resource_type == AclResourceType::Group
+        && binding.permission == AclPermission::Allow
+        && matches!(binding.operation, AclOperation::Read | AclOperation::All)
+}
+
+fn group_readers(acls: &BTreeSet<AclBinding>) -> BTreeSet<&str> {
+    acls.iter().filter(|binding| reads_groups(binding)).map(|binding| binding.principal.as_str()).collect()
+}
+
+/// The patterns of groups that somebody on the cluster is allowed to read with.
+fn group_grants(acls: &BTreeSet<AclBinding>) -> regorus::Value {
+    let patterns: BTreeSet<(&str, &str)> = acls
+        .iter()
+        .filter(|binding| reads_groups(binding))
+        .map(|binding| (binding.pattern_type.as_str(), binding.resource_name.as_str()))
+        .collect();
+    let grant =
+        |(pattern, name): (&str, &str)| object([("patternType", pattern.into()), ("resourceName", name.into())]);
+    patterns.into_iter().map(grant).collect::<Vec<_>>().into()
+}
+
+/// Declared topics with another topic on the cluster whose metrics have the same name.
+fn colliding<'a>(observed: &'a ObservedState, desired: &'a DesiredState) -> BTreeMap<&'a str, &'a str> {
+    let key = |name: &TopicName| name.as_str().contains(['.', '_']).then(|| name.collision_key());
+    let mut live: BTreeMap<String, &TopicName> = BTreeMap::new();
+    for name in observed.topics.keys().filter(|name| !desired.topics.contains_key(*name)) {
+        if let Some(key) = key(name) {
+            live.entry(key).or_insert(name);
+        }
+    }
+    let declared = desired.topics.keys();
+    declared
+        .filter_map(|name| key(name).and_then(|key| live.get(&key)).map(|other| (name.as_str(), other.as_str())))
+        .collect()
 }

@@ -10,6 +10,7 @@
 //! The pack of this repository's `policy/` is embedded and always judged, in an engine of its own, so that nothing in a
 //! user's pack can change what it says. Everything here is pure; the one clock is the engine's own stopwatch.
 
+mod access;
 mod builtin;
 mod builtin_cases;
 pub mod cases;
@@ -24,6 +25,7 @@ mod guide;
 mod input;
 mod limits;
 mod loading;
+mod parameters;
 mod reading;
 mod rules;
 mod sprintf;
@@ -89,7 +91,7 @@ pub fn judge(input: &PolicyInput<'_>) -> Vec<Finding> {
 /// Judges within another time limit.
 pub fn judge_within(input: &PolicyInput<'_>, limit: Duration) -> Vec<Finding> {
     let budget = Budget::start(limit);
-    let (parameters, mut findings) = input::parameters(input.desired);
+    let (parameters, mut findings) = parameters::checked(input.desired);
     let built_in = builtin_pack();
     let mut engines = vec![PackEngine::load([&built_in]), PackEngine::load(input.packs)];
 
@@ -122,5 +124,7 @@ fn order(finding: &Finding) -> (Severity, &str, &str, Option<&crate::domain::dia
     )
 }
 
+#[cfg(test)]
+mod mutation;
 #[cfg(test)]
 mod tests;

@@ -76,6 +76,23 @@ pub fn run(packs: &[&Pack]) -> Trial {
     trial
 }
 
+/// Tries the built-in pack out: the cases of a subject with the rules of that subject, which is what they are about.
+pub fn built_in() -> Trial {
+    let pack = super::builtin_pack();
+    let mut all = Trial::default();
+    for (path, text) in &pack.cases {
+        let rules = path.replace("policy/cases/", "policy/").replace(".yaml", ".rego");
+        let subject = Pack { cases: vec![(path.clone(), text.clone())], ..cases::subject(&pack, &rules) };
+        let trial = run(&[&subject]);
+        all.cases_passed += trial.cases_passed;
+        all.tests_passed += trial.tests_passed;
+        all.failures.extend(trial.failures);
+        let own = trial.never_fired.into_iter().filter(|unfired| unfired.place.starts_with(&format!("{rules}:")));
+        all.never_fired.extend(own);
+    }
+    all
+}
+
 impl Trial {
     fn add_cases(&mut self, path: &str, cases: &[Case], engine: &mut PackEngine, fired: &mut BTreeSet<String>) {
         for case in cases {
@@ -184,7 +201,7 @@ deny_case contains "by a case" if input.kind == "KafkaAcl"
 
     #[test]
     fn the_built_in_pack_passes_its_cases_and_every_rule_fires() {
-        let trial = run(&[&crate::policy::builtin_pack()]);
+        let trial = built_in();
         assert_eq!((trial.failures, trial.never_fired), (Vec::new(), Vec::new()));
         assert!(trial.cases_passed > 30);
     }

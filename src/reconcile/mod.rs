@@ -11,6 +11,6 @@ mod record;
 
 pub use error::PassError;
 pub use history::History;
-pub use pass::{Pass, PassOptions, Planned};
+pub use pass::{Observation, Pass, PassOptions, Planned, observe};
 pub use passwords::Secrets;
 pub use record::{Applied, Push};

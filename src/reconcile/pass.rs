@@ -1,6 +1,8 @@
 //! The pass: observe, plan, judge.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
 
 use crate::domain::broker_config::BrokerConfigScope;
 use crate::domain::desired::DesiredState;
@@ -20,6 +22,15 @@ use crate::ports::{Clock, Cluster, DryRun, LocalClusterState, LocalState, Report
 use super::PassError;
 use super::history::{History, fold_journal};
 use super::passwords::{self, Secrets};
+
+/// Kafka's name of the error of a topic that exists.
+const TOPIC_ALREADY_EXISTS: &str = "TOPIC_ALREADY_EXISTS";
+
+/// How often a plan is made while brokers do not show what the controller has.
+const MOST_LOOKS: usize = 6;
+
+/// Brokers are usually behind for less than a second, and for several after thousands of topics.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 
 /// What the caller decides about a pass.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,6 +64,51 @@ pub struct Pass<'a> {
     pub options: &'a PassOptions,
 }
 
+/// What a pass starts from, whatever git wants.
+pub struct Observation {
+    /// What the report branch says of the past.
+    pub history: History,
+    /// The cluster now, without what only a look-up by name shows.
+    pub observed: ObservedState,
+}
+
+/// Reads the cluster, the rule store and the report branch, all at once. Needs nothing of git's files, so that they can be
+/// loaded in the meantime.
+pub async fn observe(
+    cluster: &dyn Cluster,
+    rules: Option<&dyn RuleStore>,
+    branch: Option<Arc<dyn ReportBranch>>,
+) -> Result<Observation, PassError> {
+    let history = tokio::task::spawn_blocking(move || History::read(branch.as_deref()));
+    let everything = Interest::Everything { topics: BTreeSet::new(), brokers: BTreeSet::new() };
+    let (observed, history) = futures::join!(read(cluster, rules, &everything), history);
+    // A past that cannot be read is the graver problem: without it nothing is known to be ours.
+    let history = history.unwrap_or_else(|stopped| std::panic::resume_unwind(stopped.into_panic()))?;
+    Ok(Observation { history, observed: observed? })
+}
+
+/// Reads the cluster, and the rule store beside it.
+async fn read(
+    cluster: &dyn Cluster,
+    rules: Option<&dyn RuleStore>,
+    interest: &Interest,
+) -> Result<ObservedState, PassError> {
+    let rules = async {
+        match rules {
+            Some(rules) => Some(rules.observe().await),
+            None => None,
+        }
+    };
+    let (observed, rules) = futures::join!(cluster.observe(interest), rules);
+    let mut observed = observed.map_err(PassError::Cluster)?;
+    match rules {
+        Some(Ok(groups)) => observed.rule_groups = Knowledge::Known(groups),
+        Some(Err(error)) => observed.rule_groups = Knowledge::Unknown(error.to_string()),
+        None => {}
+    }
+    Ok(observed)
+}
+
 /// A plan with what it was made from.
 pub struct Planned {
     /// The plan, with findings.
@@ -66,10 +122,15 @@ pub struct Planned {
 }
 
 impl<'a> Pass<'a> {
-    /// Reads the cluster, compares, asks the broker for its dry run, and lets policy judge.
-    pub async fn plan(&self, desired: &DesiredState, source: &PlanSource) -> Result<Planned, PassError> {
-        let history = History::read(self.branch)?;
-        let observed = self.observe(&interest(desired, &history.inventory)).await?;
+    /// Compares, asks the broker for its dry run, and lets policy judge.
+    pub async fn plan(
+        &self,
+        observation: Observation,
+        desired: &DesiredState,
+        source: &PlanSource,
+    ) -> Result<Planned, PassError> {
+        let Observation { history, mut observed } = observation;
+        self.look_up(&mut observed, desired, &history.inventory).await?;
         let local = self.open_local(&desired.environment, &observed)?;
         let inventory = match &local {
             Some(local) => {
@@ -78,9 +139,20 @@ impl<'a> Pass<'a> {
             None => history.inventory,
         };
         let source = PlanSource { base: history.last_applied_revision, ..source.clone() };
-        let mut plan = self.compare(desired, &observed, &inventory, local.as_deref(), &source);
-        self.add_evidence(&mut plan).await?;
-        self.ask_for_dry_run(&mut plan).await?;
+        let mut looks_left = MOST_LOOKS;
+        let mut plan = loop {
+            let mut plan = self.compare(desired, &observed, &inventory, local.as_deref(), &source);
+            self.add_evidence(&mut plan).await?;
+            let hidden = self.ask_for_dry_run(&mut plan).await?;
+            looks_left -= 1;
+            if hidden.is_empty() || looks_left == 0 {
+                break plan;
+            }
+            // The controller has topics that the brokers do not show yet: an apply was ended a moment ago.
+            self.clock.sleep(BETWEEN_LOOKS).await;
+            let only = Interest::in_resources(&hidden);
+            observed.take_in(self.cluster.observe(&only).await.map_err(PassError::Cluster)?);
+        };
         seal::seal(&mut plan);
         let judged = policy::judge(&PolicyInput {
             desired,
@@ -131,20 +203,28 @@ impl<'a> Pass<'a> {
 
     /// Reads the cluster, and the rule store beside it.
     pub(super) async fn observe(&self, interest: &Interest) -> Result<ObservedState, PassError> {
-        let rules = async {
-            match self.rules {
-                Some(rules) => Some(rules.observe().await),
-                None => None,
-            }
-        };
-        let (observed, rules) = futures::join!(self.cluster.observe(interest), rules);
-        let mut observed = observed.map_err(PassError::Cluster)?;
-        match rules {
-            Some(Ok(groups)) => observed.rule_groups = Knowledge::Known(groups),
-            Some(Err(error)) => observed.rule_groups = Knowledge::Unknown(error.to_string()),
-            None => {}
+        read(self.cluster, self.rules, interest).await
+    }
+
+    /// Looks up by name what git or the inventory mention and the lists do not show: a list leaves out silently what the
+    /// principal may not see.
+    async fn look_up(
+        &self,
+        observed: &mut ObservedState,
+        desired: &DesiredState,
+        inventory: &Inventory,
+    ) -> Result<(), PassError> {
+        let (mut topics, mut brokers) = mentioned(desired, inventory);
+        topics.retain(|name| !observed.topics.contains_key(name) && !observed.unknown_topics.contains_key(name));
+        brokers.retain(|broker| !observed.broker_configs.contains_key(&BrokerConfigScope::Broker(*broker)));
+        if topics.is_empty() && brokers.is_empty() {
+            return Ok(());
         }
-        Ok(observed)
+        let broker_configs = brokers.into_iter().map(BrokerConfigScope::Broker).collect();
+        let only = Interest::Only { topics, users: false, acls: false, quotas: false, broker_configs };
+        let found = self.cluster.observe(&only).await.map_err(PassError::Cluster)?;
+        observed.take_in(found);
+        Ok(())
     }
 
     async fn add_evidence(&self, plan: &mut Plan) -> Result<(), PassError> {
@@ -169,8 +249,9 @@ impl<'a> Pass<'a> {
         Ok(())
     }
 
-    /// Lets the broker check what it can check. What it would refuse is blocked with its own words.
-    async fn ask_for_dry_run(&self, plan: &mut Plan) -> Result<(), PassError> {
+    /// Lets the broker check what it can check. What it would refuse is blocked with its own words. Returns the topics
+    /// that were to be made and that it says are there.
+    async fn ask_for_dry_run(&self, plan: &mut Plan) -> Result<BTreeSet<ResourceId>, PassError> {
         let mut operations: Vec<Operation> = Vec::new();
         let mut owners: Vec<usize> = Vec::new();
         for (index, action) in plan.actions.iter().enumerate() {
@@ -182,8 +263,9 @@ impl<'a> Pass<'a> {
                 operations.extend(of_action);
             }
         }
+        let mut hidden = BTreeSet::new();
         if operations.is_empty() {
-            return Ok(());
+            return Ok(hidden);
         }
         let answers = self.cluster.dry_run(&operations).await.map_err(PassError::Cluster)?;
         let mut vouched: std::collections::BTreeMap<usize, bool> = std::collections::BTreeMap::new();
@@ -198,6 +280,9 @@ impl<'a> Pass<'a> {
                 DryRun::Refused(error) => {
                     vouched.insert(owner, false);
                     let action = &mut plan.actions[owner];
+                    if error.code == TOPIC_ALREADY_EXISTS {
+                        hidden.extend(action.resource());
+                    }
                     action.status = Status::Blocked;
                     action.note = Some(format!("the broker would refuse it: {error}"));
                 }
@@ -206,16 +291,23 @@ impl<'a> Pass<'a> {
         for (index, validated) in vouched {
             plan.actions[index].validated = validated;
         }
-        Ok(())
+        Ok(hidden)
     }
 }
 
 /// Everything, with the names that git or the inventory mention looked up one by one.
 pub(super) fn interest(desired: &DesiredState, inventory: &Inventory) -> Interest {
+    let (topics, brokers) = mentioned(desired, inventory);
+    Interest::Everything { topics, brokers }
+}
+
+/// The topics and the brokers that git or the inventory mention.
+fn mentioned(desired: &DesiredState, inventory: &Inventory) -> (BTreeSet<TopicName>, BTreeSet<i32>) {
     let mut topics: BTreeSet<TopicName> = desired.topics.keys().cloned().collect();
     let mut brokers: BTreeSet<i32> = BTreeSet::new();
     let scopes = desired.broker_configs.keys().map(|scope| ResourceId::BrokerConfig(*scope));
-    for id in inventory.resources.keys().cloned().chain(scopes) {
+    let owned = inventory.resources.keys().filter(|id| !matches!(id, ResourceId::Acl(_)));
+    for id in owned.cloned().chain(scopes) {
         match id {
             ResourceId::Topic(name) => {
                 topics.insert(name);
@@ -230,5 +322,5 @@ pub(super) fn interest(desired: &DesiredState, inventory: &Inventory) -> Interes
             | ResourceId::RuleGroup(_) => {}
         }
     }
-    Interest::Everything { topics, brokers }
+    (topics, brokers)
 }

@@ -8,6 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::observed::SecurityProtocol;
+
 pub(crate) const OWN_GROUP: &str = "driftless.dev/v1";
 pub(crate) const STRIMZI_GROUP: &str = "kafka.strimzi.io/v1";
 pub(crate) const PROMETHEUS_GROUP: &str = "monitoring.coreos.com/v1";
@@ -221,6 +223,8 @@ pub(crate) struct ClusterDocument {
     pub(crate) metadata_version: Option<i16>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) own_principal: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) security_protocol: Option<SecurityProtocol>,
     pub(crate) brokers: BTreeMap<String, BrokerForm>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) lacking: BTreeMap<String, String>,

@@ -281,6 +281,7 @@ impl Reader {
             brokers,
             metadata_version: document.metadata_version,
             own_principal,
+            security_protocol: document.security_protocol,
             lacking: document.lacking.clone(),
         })
     }

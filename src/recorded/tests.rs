@@ -10,7 +10,7 @@ use crate::domain::broker_config::BrokerConfigScope;
 use crate::domain::ignore::IgnoreRules;
 use crate::domain::names::{Principal, TopicName, UserName};
 use crate::domain::observed::{
-    BrokerFacts, ClusterFacts, Knowledge, ObservedReplication, ObservedState, ObservedTopic,
+    BrokerFacts, ClusterFacts, Knowledge, ObservedReplication, ObservedState, ObservedTopic, SecurityProtocol,
 };
 use crate::domain::quota::{QuotaEntity, QuotaName, QuotaValues};
 use crate::domain::rule::{Rule, RuleGroup, RuleGroupId, RuleKind};
@@ -161,12 +161,15 @@ fn facts() -> impl Strategy<Value = ClusterFacts> {
     let broker = (proptest::option::of(text()), map(text(), text()), proptest::option::of(text()))
         .prop_map(|(rack, configs, configs_unknown)| BrokerFacts { rack, configs, configs_unknown });
     let principal = proptest::option::of(name().prop_map(|name| Principal::user(&name)));
-    (text(), map(any::<i32>(), broker), any::<Option<i16>>(), principal, map(text(), text())).prop_map(
-        |(id, brokers, metadata_version, own_principal, lacking)| ClusterFacts {
+    let protocol =
+        proptest::option::of((any::<bool>(), any::<bool>()).prop_map(|(tls, sasl)| SecurityProtocol::of(tls, sasl)));
+    (text(), map(any::<i32>(), broker), any::<Option<i16>>(), principal, protocol, map(text(), text())).prop_map(
+        |(id, brokers, metadata_version, own_principal, security_protocol, lacking)| ClusterFacts {
             id,
             brokers,
             metadata_version,
             own_principal,
+            security_protocol,
             lacking,
         },
     )
@@ -276,6 +279,7 @@ fn example() -> ObservedState {
         brokers: BTreeMap::from([(1, broker("r1")), (2, broker("r2"))]),
         metadata_version: Some(25),
         own_principal: None,
+        security_protocol: Some(crate::domain::observed::SecurityProtocol::SaslSsl),
         lacking: BTreeMap::new(),
     };
     let mut state = ObservedState::nothing(cluster, "CLUSTER_AUTHORIZATION_FAILED: no");

@@ -76,6 +76,7 @@ fn cluster_document(state: &ObservedState) -> ClusterDocument {
         metadata_version: facts.metadata_version,
         own_principal: facts.own_principal.as_ref().map(ToString::to_string),
         brokers: brokers.collect(),
+        security_protocol: facts.security_protocol,
         lacking: facts.lacking.clone(),
         topic_defaults: state.topic_defaults.clone(),
         acls_skipped: (state.acls_skipped > 0).then_some(state.acls_skipped),

@@ -23,9 +23,11 @@ fn line(result: &ActionResult) -> Option<Line> {
             ("failed", format!("{code}: {message} ({changed})"))
         }
         Outcome::NotAttempted { reason } => ("not attempted", reason.clone()),
-        Outcome::Skipped { status: Status::Held } => ("held", "waits for an approval".to_owned()),
-        Outcome::Skipped { status: Status::Blocked } => ("blocked", "cannot be done".to_owned()),
-        Outcome::Skipped { status: Status::Planned } => ("skipped", String::new()),
+        Outcome::Skipped { status: Status::Held, .. } => ("held", "waits for an approval".to_owned()),
+        Outcome::Skipped { status: Status::Blocked, reason } => {
+            ("blocked", reason.clone().unwrap_or_else(|| "cannot be done".to_owned()))
+        }
+        Outcome::Skipped { status: Status::Planned, reason } => ("skipped", reason.clone().unwrap_or_default()),
     };
     Some(Line { label, action: result.action_id.clone(), why })
 }
@@ -33,7 +35,7 @@ fn line(result: &ActionResult) -> Option<Line> {
 /// Returns the first line: `Applied 41 of 57.`
 fn headline(report: &ApplyReport) -> String {
     let stopped = if report.interrupted { " Interrupted; run it again to go on." } else { "" };
-    format!("Applied {} of {}.{stopped}", report.applied(), report.attempted())
+    format!("Applied {} of {}.{stopped}", report.applied(), report.wanted())
 }
 
 /// Groups the lines by what is to be done about them, failures first.

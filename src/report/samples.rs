@@ -243,7 +243,11 @@ pub(super) fn apply_report() -> ApplyReport {
     let mut results: Vec<ActionResult> =
         (0..41).map(|index| result(&format!("topic/t{index}/create"), Outcome::Applied)).collect();
     results.extend([
-        result("topic/held/delete", Outcome::Skipped { status: Status::Held }),
+        result("topic/held/delete", Outcome::Skipped { status: Status::Held, reason: None }),
+        result(
+            "topic/wide/update",
+            Outcome::Skipped { status: Status::Blocked, reason: Some("Kafka cannot take partitions away".into()) },
+        ),
         result("topic/slow/create", Outcome::AppliedUnconfirmed { message: "not seen within 30 s".into() }),
         result("topic/late/create", Outcome::NotAttempted { reason: "interrupted".into() }),
         result(

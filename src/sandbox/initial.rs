@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use super::configs;
 use crate::domain::broker_config::BrokerConfigScope;
 use crate::domain::names::Principal;
-use crate::domain::observed::{BrokerFacts, ClusterFacts, Knowledge, ObservedState};
+use crate::domain::observed::{BrokerFacts, ClusterFacts, Knowledge, ObservedState, SecurityProtocol};
 
 /// `metadata.version` 4.3-IV0.
 const METADATA_VERSION: i16 = 30;
@@ -37,6 +37,7 @@ pub(crate) fn cluster() -> ObservedState {
         brokers: (1..=3).map(broker).collect(),
         metadata_version: Some(METADATA_VERSION),
         own_principal: Some(Principal::user("admin")),
+        security_protocol: Some(SecurityProtocol::SaslSsl),
         lacking: BTreeMap::new(),
     };
     ObservedState {

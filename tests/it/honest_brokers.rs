@@ -131,20 +131,35 @@ fn one_bootstrap_server_that_answers_is_enough() {
 #[test]
 fn a_cluster_that_makes_topics_by_itself_is_refused() {
     let finding = "automatic-topic-creation".to_owned();
+    // What else the guards warn about, and the setting of the brokers that makes them.
+    let guards = [
+        ("unclean-leader-election-default", ("unclean.leader.election.enable", "true")),
+        ("everyone-allowed-without-acl", ("allow.everyone.if.no.acl.found", "true")),
+        ("default-replication-factor-below-minimum", ("default.replication.factor", "1")),
+        ("broker-default-differs", ("log.cleanup.policy", "compact")),
+    ];
     let name = unique_name("honest-automatic");
     let topics = [topic(&name, 1, 3, &[("min.insync.replicas", "2")])];
     let Some(shared) = brokers::kafka(KafkaVersion::V4) else { return };
     let place = Place::strict(&shared);
     place.topics(&topics);
-    assert!(!findings(&place.plan()).contains(&finding));
+    let found = findings(&place.plan());
+    assert!(!found.contains(&finding), "{found:?}");
+    assert!(!guards.iter().any(|(code, _)| found.contains(&(*code).to_owned())), "{found:?}");
+    assert!(!found.iter().any(|code| code.ends_with("-not-checked")), "{found:?}");
 
-    let overrides = [("auto.create.topics.enable", "true")];
+    let mut overrides = vec![("auto.create.topics.enable", "true")];
+    overrides.extend(guards.iter().map(|(_, setting)| *setting));
     let Some(kafka) = brokers::KafkaEnv::start(KafkaVersion::V4, &overrides) else { return };
     let place = Place::strict(&kafka);
     place.topics(&topics);
     assert_eq!(place.codes(), [3, 3, 3]);
     let plan = serde_json::from_str(&place.run("plan -o json").stdout).expect("JSON");
-    assert!(findings(&plan).contains(&finding), "{:?}", findings(&plan));
+    let found = findings(&plan);
+    assert!(found.contains(&finding), "{found:?}");
+    for (code, setting) in guards {
+        assert!(found.contains(&code.to_owned()), "{setting:?}: {found:?}");
+    }
     assert_eq!(on_cluster(&kafka, &name).len(), 0);
     assert_eq!(place.owned(), Vec::<String>::new());
 }

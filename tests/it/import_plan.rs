@@ -159,6 +159,7 @@ fn state() -> impl Strategy<Value = ObservedState> {
             brokers: (1..=3).map(|id| (id, broker.clone())).collect(),
             metadata_version: Some(30),
             own_principal: None,
+            security_protocol: Some(driftless::domain::observed::SecurityProtocol::SaslSsl),
             lacking: BTreeMap::new(),
         };
         let configs = |pairs: &[(&str, Option<&str>)]| {

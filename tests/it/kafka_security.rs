@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use driftless::domain::names::UserName;
-use driftless::domain::observed::{Interest, ObservedState};
+use driftless::domain::observed::{Interest, ObservedState, SecurityProtocol};
 use driftless::domain::operation::{Operation, Passwords};
 use driftless::domain::secret::Secret;
 use driftless::domain::user::{ScramMechanism, SecretReference};
@@ -38,22 +38,25 @@ fn without(text: &str, keys: &[&str]) -> String {
 async fn every_kind_of_listener_and_log_in_works() {
     for version in KafkaVersion::ALL {
         let Some(kafka) = brokers::kafka(version) else { return };
-        for (client, principal) in [
-            (Client::Plaintext, "User:ANONYMOUS"),
-            (Client::Admin, "User:admin"),
-            (Client::AdminSha256, "User:admin"),
-            (Client::Mtls, "User:CN=driftless-mtls"),
-            (Client::Plain, "User:plain-user"),
+        for (client, principal, protocol) in [
+            (Client::Plaintext, "User:ANONYMOUS", SecurityProtocol::Plaintext),
+            (Client::Admin, "User:admin", SecurityProtocol::SaslSsl),
+            (Client::AdminSha256, "User:admin", SecurityProtocol::SaslSsl),
+            (Client::Mtls, "User:CN=driftless-mtls", SecurityProtocol::Ssl),
+            (Client::Plain, "User:plain-user", SecurityProtocol::SaslSsl),
         ] {
             let state = observe(&connect(&kafka, client, Access::ReadOnly)).await.expect("observed");
             assert_eq!(state.cluster.id, kafka.cluster_id());
             let own = state.cluster.own_principal.as_ref().map(|principal| principal.as_str());
             assert_eq!(own, Some(principal), "{client:?}");
+            assert_eq!(state.cluster.security_protocol, Some(protocol), "{client:?}");
         }
         let text = without(&settings(&kafka, Client::Admin), &["security.protocol", "ssl."]);
         let text = format!("{text}security.protocol=SASL_PLAINTEXT\n");
         let cluster = open(&text, Some(kafka.bootstrap_sasl_plaintext()), Access::ReadOnly);
-        assert_eq!(observe(&cluster).await.expect("observed").cluster.id, kafka.cluster_id());
+        let facts = observe(&cluster).await.expect("observed").cluster;
+        assert_eq!(facts.id, kafka.cluster_id());
+        assert_eq!(facts.security_protocol, Some(SecurityProtocol::SaslPlaintext));
     }
 }
 

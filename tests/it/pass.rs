@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use driftless::apply::{NoProgress, Progress, StopFlag};
@@ -10,7 +10,7 @@ use driftless::domain::acl::{AclBinding, AclOperation, AclPermission, AclResourc
 use driftless::domain::desired::{Approval, Declared, DesiredState, Management};
 use driftless::domain::diagnostic::Location;
 use driftless::domain::names::{Principal, TopicName, UserName};
-use driftless::domain::operation::{OperationKind, Passwords};
+use driftless::domain::operation::{Operation, OperationKind, Passwords};
 use driftless::domain::resource::ResourceId;
 use driftless::domain::secret::Secret;
 use driftless::domain::topic::Topic;
@@ -18,8 +18,8 @@ use driftless::domain::user::{ScramMechanism, SecretReference, User};
 use driftless::plan::apply_report::Outcome;
 use driftless::plan::input::Prune;
 use driftless::plan::types::{Origin, Plan, PlanSource, Status};
-use driftless::ports::{BranchChange, Clock, ReportBranch, SourceError};
-use driftless::reconcile::{Applied, Pass, PassError, PassOptions, Planned, Push, Secrets};
+use driftless::ports::{BranchChange, Clock, Cluster, ReportBranch, SourceError};
+use driftless::reconcile::{Applied, Pass, PassError, PassOptions, Planned, Push, Secrets, observe};
 use driftless::sandbox::{Access, DirectoryCluster, Faults, Matching, Refusal};
 use driftless::state::StateDirectory;
 
@@ -78,7 +78,7 @@ impl Clock for JumpingClock {
 /// One environment with everything around it.
 struct World {
     cluster: DirectoryCluster,
-    branch: MemoryBranch,
+    branch: Arc<MemoryBranch>,
     local: StateDirectory,
     clock: JumpingClock,
     secrets: Secrets,
@@ -96,7 +96,7 @@ impl World {
         let now = "2026-06-01T12:00:00Z".parse().expect("a time");
         Self {
             cluster,
-            branch: MemoryBranch::default(),
+            branch: Arc::new(MemoryBranch::default()),
             local: StateDirectory::new(directory.path().join("state")),
             clock: JumpingClock(Mutex::new(now)),
             secrets: Secrets::default(),
@@ -111,7 +111,7 @@ impl World {
         Pass {
             cluster: &self.cluster,
             rules: None,
-            branch: Some(&self.branch),
+            branch: Some(self.branch.as_ref()),
             local: Some(&self.local),
             secrets: &self.secrets,
             packs: &[],
@@ -161,8 +161,13 @@ impl World {
         self
     }
 
+    async fn try_plan(&self) -> Result<Planned, PassError> {
+        let observation = observe(&self.cluster, None, Some(self.branch.clone())).await?;
+        self.pass().plan(observation, &self.desired, &PlanSource::default()).await
+    }
+
     async fn plan(&self) -> Planned {
-        self.pass().plan(&self.desired, &PlanSource::default()).await.expect("a plan")
+        self.try_plan().await.expect("a plan")
     }
 
     async fn apply(&self) -> Applied {
@@ -405,6 +410,32 @@ async fn brokers_that_show_the_old_state_for_a_while_are_looked_at_again() {
 }
 
 #[tokio::test]
+async fn a_topic_that_the_controller_has_and_brokers_do_not_show_is_waited_for() {
+    async fn plan_with(stale_reads: usize) -> Plan {
+        let mut world = World::new();
+        world.topic("orders", &[("retention.ms", "1000000")]);
+        world.cluster.set_faults(Faults { stale_reads, ..Faults::default() });
+        let declared = &world.desired.topics[&TopicName::parse("orders").expect("valid")].value;
+        let create = Operation::CreateTopic {
+            topic: declared.name.clone(),
+            partitions: declared.partitions,
+            replication_factor: declared.replication_factor,
+            config: declared.config.clone(),
+        };
+        let made = world.cluster.perform(&[create], &Passwords::default()).await;
+        assert!(made.iter().all(Result::is_ok), "{made:?}");
+        world.plan().await.plan
+    }
+    let plan = plan_with(4).await;
+    assert!(plan.actions.is_empty() && plan.adopted.len() == 1, "{plan:#?}");
+
+    // Brokers that never show it are not waited for without end, and nothing is made twice.
+    let plan = plan_with(1_000_000).await;
+    let note = plan.actions[0].note.as_deref().unwrap_or_default();
+    assert!(plan.actions[0].status == Status::Blocked && note.contains("TOPIC_ALREADY_EXISTS"), "{plan:#?}");
+}
+
+#[tokio::test]
 async fn what_could_not_be_committed_is_known_from_the_journal() {
     let mut world = World::new();
     world.topic("orders", &[("retention.ms", "1000000")]);
@@ -469,7 +500,7 @@ async fn an_inventory_that_makes_no_sense_is_an_error_and_not_an_empty_past() {
     let mut world = World::new();
     world.topic("orders", &[]);
     world.branch.files.lock().expect("not poisoned").insert("inventory.json".into(), b"{".to_vec());
-    assert!(matches!(world.pass().plan(&world.desired, &PlanSource::default()).await, Err(PassError::History { .. })));
+    assert!(matches!(world.try_plan().await, Err(PassError::History { .. })));
 }
 
 #[tokio::test]
@@ -493,5 +524,6 @@ async fn a_secret_that_cannot_be_had_blocks_only_its_user() {
     world.secrets.problems.insert(reference, "there is no `alice/password`".into());
     let applied = world.apply().await;
     assert_eq!(*outcome(&applied, "topic/orders/create"), Outcome::Applied);
-    assert_eq!(*outcome(&applied, "user/alice/create"), Outcome::Skipped { status: Status::Blocked });
+    let skipped = outcome(&applied, "user/alice/create");
+    assert!(matches!(skipped, Outcome::Skipped { status: Status::Blocked, reason: Some(_) }), "{skipped:?}");
 }
