@@ -94,17 +94,14 @@ warn contains finding if {
 # related_resources:
 # - ref: https://kafka.apache.org/documentation/#topicconfigs
 warn contains finding if {
-	some key, assumed in assumptions
-	live := input.cluster.topicDefaults[key]
-	count(live) == 1
-	not trim_space(live[0]) == trim_space(sprintf("%v", [assumed]))
+	some [key, assumed, live] in differing
 	left := leaves_to_brokers(key)
 	count(left) > 0
 	finding := {
 		"code": "broker-default-differs",
 		"message": sprintf(
 			"%v topics leave `%s` to the brokers, who give `%s`; manifests assume `%v`",
-			[count(left), key, live[0], assumed],
+			[count(left), key, live, assumed],
 		),
 		"help": sprintf("set `%s` in these topics' `config`, or say in `assumedTopicDefaults` what is assumed", [key]),
 	}
@@ -121,8 +118,7 @@ warn contains finding if {
 # related_resources:
 # - ref: https://kafka.apache.org/documentation/#brokerconfigs
 warn contains finding if {
-	some key, live in input.cluster.topicDefaults
-	count(live) > 1
+	some [key, live] in disagreeing
 	count(leaves_to_brokers(key)) > 0
 	finding := {
 		"code": "broker-defaults-disagree",
@@ -140,6 +136,18 @@ assumptions := object.union(
 	},
 	object.get(input.environment.parameters, "assumedTopicDefaults", {}),
 )
+
+differing contains [key, assumed, live] if {
+	some key, assumed in assumptions
+	count(input.cluster.topicDefaults[key]) == 1
+	some live in input.cluster.topicDefaults[key]
+	not trim_space(live) == trim_space(sprintf("%v", [assumed]))
+}
+
+disagreeing contains [key, live] if {
+	some key, live in input.cluster.topicDefaults
+	count(live) > 1
+}
 
 # The brokers whose value is below, with the value.
 below(key, minimum) := [sprintf("broker %v (%s)", [broker.id, value]) |

@@ -1,6 +1,7 @@
 # What compaction needs to do its work.
 package driftless.compaction
 
+import data.driftless.cleanup_policies
 import data.driftless.effective
 
 # METADATA
@@ -19,7 +20,7 @@ warn contains finding if {
 	some topic in input.desired.topics
 	topic.config[key]
 	effective.judged(topic)
-	not effective.compacts(topic)
+	not cleanup_policies.compacts(topic)
 	finding := {
 		"code": "compaction-config-without-effect",
 		"resource": topic.id,

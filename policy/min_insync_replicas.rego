@@ -2,6 +2,8 @@
 package driftless.min_insync_replicas
 
 import data.driftless.effective
+import data.driftless.insync_defaults
+import data.driftless.replication_factors
 
 # METADATA
 # title: A record is on enough replicas before it counts as written
@@ -65,8 +67,8 @@ deny contains finding if {
 #   code: min-insync-replicas-not-set
 warn contains finding if {
 	effective.minimum_insync_replicas > 1
-	not effective.default_min_insync_replicas
-	some topic in effective.inherits_min_insync
+	not insync_defaults.default_min_insync_replicas
+	some topic in insync_defaults.inherits_min_insync
 	finding := {
 		"code": "min-insync-replicas-not-set",
 		"resource": topic.id,
@@ -85,23 +87,23 @@ warn contains finding if {
 # is compared without a call of a function each.
 below_minimum contains judged if {
 	low := {text |
-		some text, value in effective.own_min_insync
+		some text, value in insync_defaults.own_min_insync
 		value < effective.minimum_insync_replicas
 	}
 	some topic in effective.having("min.insync.replicas", low)
-	value := effective.own_min_insync[topic.config["min.insync.replicas"]]
+	value := insync_defaults.own_min_insync[topic.config["min.insync.replicas"]]
 	judged := [topic, value, "in its manifest"]
 }
 
 below_minimum contains judged if {
-	value := effective.default_min_insync_replicas
+	value := insync_defaults.default_min_insync_replicas
 	value < effective.minimum_insync_replicas
-	some topic in effective.inherits_min_insync
-	judged := [topic, value, effective.default_min_insync_source]
+	some topic in insync_defaults.inherits_min_insync
+	judged := [topic, value, insync_defaults.default_min_insync_source]
 }
 
 not_below_factor contains judged if {
-	values := effective.own_min_insync
+	values := insync_defaults.own_min_insync
 	some topic in input.desired.topics
 	values[topic.config["min.insync.replicas"]] >= topic.replicas
 	value := values[topic.config["min.insync.replicas"]]
@@ -110,24 +112,24 @@ not_below_factor contains judged if {
 }
 
 not_below_factor contains judged if {
-	some name, topic in effective.inherits_replication_factor
-	value := effective.own_min_insync[topic.config["min.insync.replicas"]]
-	factor := effective.inherited_replication_factor[name]
+	some name, topic in replication_factors.inherits_replication_factor
+	value := insync_defaults.own_min_insync[topic.config["min.insync.replicas"]]
+	factor := replication_factors.inherited_replication_factor[name]
 	value >= factor
 	judged := [topic, value, "in its manifest", factor]
 }
 
 not_below_factor contains judged if {
-	value := effective.default_min_insync_replicas
-	some topic in effective.inherits_min_insync
+	value := insync_defaults.default_min_insync_replicas
+	some topic in insync_defaults.inherits_min_insync
 	factor := factor_of(topic)
 	value >= factor
-	judged := [topic, value, effective.default_min_insync_source, factor]
+	judged := [topic, value, insync_defaults.default_min_insync_source, factor]
 }
 
 factor_of(topic) := topic.replicas
 
-factor_of(topic) := effective.inherited_replication_factor[topic.name] if not topic.replicas
+factor_of(topic) := replication_factors.inherited_replication_factor[topic.name] if not topic.replicas
 
 consequence(value, factor) := "producers with `acks=all` can never write" if value > factor
 

@@ -1,6 +1,7 @@
 # What a plan would do to records that are there already.
 package driftless.planned_changes
 
+import data.driftless.cleanup_policies
 import data.driftless.effective
 
 # METADATA
@@ -143,9 +144,9 @@ retention_keys := {
 	"config.log.retention.bytes": "log.retention.bytes",
 }
 
-kept_whatever contains topic.name if some topic in effective.compacted_only
+kept_whatever contains topic.name if some topic in cleanup_policies.compacted_only
 
-compacted contains topic.name if some topic in effective.having("cleanup.policy", effective.compacting)
+compacted contains topic.name if some topic in effective.having("cleanup.policy", cleanup_policies.compacting)
 
 # More than any number: what a negative value, or a value that nobody knows, stands for.
 unlimited := 9223372036854775807

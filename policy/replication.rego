@@ -2,6 +2,7 @@
 package driftless.replication
 
 import data.driftless.effective
+import data.driftless.replication_factors
 
 # METADATA
 # title: Topics have enough replicas
@@ -67,8 +68,8 @@ deny contains finding if {
 #   code: replication-not-set
 warn contains finding if {
 	effective.minimum_replication_factor > 1
-	some name, topic in effective.inherits_replication_factor
-	not effective.inherited_replication_factor[name]
+	some name, topic in replication_factors.inherits_replication_factor
+	not replication_factors.inherited_replication_factor[name]
 	finding := {
 		"code": "replication-not-set",
 		"resource": topic.id,
@@ -124,10 +125,10 @@ below_minimum contains judged if {
 }
 
 below_minimum contains judged if {
-	some name, factor in effective.inherited_replication_factor
+	some name, factor in replication_factors.inherited_replication_factor
 	factor < effective.minimum_replication_factor
-	topic := effective.inherits_replication_factor[name]
-	judged := [topic, factor, effective.replication_source(name)]
+	topic := replication_factors.inherits_replication_factor[name]
+	judged := [topic, factor, replication_factors.replication_source(name)]
 }
 
 has_its_replicas(topic) if input.cluster.topics[topic.name].replicas == topic.replicas

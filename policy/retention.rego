@@ -1,6 +1,7 @@
 # How long a topic keeps its records, and how many of them.
 package driftless.retention
 
+import data.driftless.cleanup_policies
 import data.driftless.effective
 
 # METADATA
@@ -72,7 +73,7 @@ deny contains finding if {
 	maximum := input.environment.parameters.maximumRetentionBytes
 	some topic in input.desired.topics
 	effective.judged(topic)
-	effective.deletes(topic)
+	cleanup_policies.deletes(topic)
 	value := retention_bytes(topic)
 	exceeds(value, maximum)
 	finding := {
@@ -121,7 +122,7 @@ warn contains finding if {
 # related_resources:
 # - ref: https://kafka.apache.org/documentation/#topicconfigs_cleanup.policy
 warn contains finding if {
-	some topic in effective.compacted_only
+	some topic in cleanup_policies.compacted_only
 	some key in ["retention.ms", "retention.bytes"]
 	effective.number(topic.config[key]) >= 0
 	finding := {
@@ -138,7 +139,7 @@ retained contains judged if {
 	some topic in input.desired.topics
 	text := topic.config["retention.ms"]
 	effective.judged(topic)
-	effective.deletes(topic)
+	cleanup_policies.deletes(topic)
 	judged := [topic, effective.number(text), "by its manifest"]
 }
 
@@ -147,7 +148,7 @@ retained contains judged if {
 	some topic in input.desired.topics
 	not topic.config["retention.ms"]
 	effective.judged(topic)
-	effective.deletes(topic)
+	cleanup_policies.deletes(topic)
 	judged := [topic, effective.number(text), "by the cluster's default"]
 }
 
@@ -165,7 +166,7 @@ unbounded contains judged if {
 
 unbounded contains judged if {
 	empty := {text |
-		some text in effective.cleanup_policies
+		some text in cleanup_policies.texts
 		trim_space(text) == ""
 	}
 	some topic in effective.having("cleanup.policy", empty)

@@ -1,6 +1,7 @@
 # The files that a partition is made of.
 package driftless.segments
 
+import data.driftless.cleanup_policies
 import data.driftless.effective
 
 # METADATA
@@ -41,7 +42,8 @@ warn contains finding if {
 # - ref: https://kafka.apache.org/documentation/#topicconfigs_preallocate
 warn contains finding if {
 	some topic in input.desired.topics
-	effective.is_true(topic.config.preallocate)
+	text := topic.config.preallocate
+	effective.is_true(text)
 	effective.judged(topic)
 	finding := {
 		"code": "preallocate-enabled",
@@ -56,7 +58,7 @@ oversized contains judged if {
 	some topic in input.desired.topics
 	text := topic.config["retention.bytes"]
 	effective.judged(topic)
-	effective.deletes(topic)
+	cleanup_policies.deletes(topic)
 	kept := effective.number(text)
 	kept >= 0
 	size := effective.number(object.get(topic.config, "segment.bytes", "1073741824"))
@@ -68,7 +70,7 @@ oversized contains judged if {
 	some topic in input.desired.topics
 	text := topic.config["segment.ms"]
 	effective.judged(topic)
-	effective.deletes(topic)
+	cleanup_policies.deletes(topic)
 	kept := effective.number(topic.config["retention.ms"])
 	kept >= 0
 	size := effective.number(text)

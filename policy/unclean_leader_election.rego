@@ -15,7 +15,8 @@ import data.driftless.effective
 # - ref: https://kafka.apache.org/documentation/#topicconfigs_unclean.leader.election.enable
 deny contains finding if {
 	some topic in input.desired.topics
-	effective.is_true(topic.config["unclean.leader.election.enable"])
+	text := topic.config["unclean.leader.election.enable"]
+	effective.is_true(text)
 	effective.judged(topic)
 	finding := {
 		"code": "unclean-leader-election",
