@@ -58,7 +58,9 @@ pub(super) fn packs(arguments: &PackArgs) -> Result<Vec<Pack>, CommandError> {
     let snapshot = arguments.repository.open()?.snapshot()?;
     if !snapshot.files.contains_key(manifest::REPOSITORY_FILE) {
         if let Some(environment) = &arguments.environment {
-            return Err(CommandError::usage(format!("there is no environment `{environment}` without a `driftless.yaml`")));
+            return Err(CommandError::usage(format!(
+                "there is no environment `{environment}` without a `driftless.yaml`"
+            )));
         }
         let has_rules = snapshot.files.keys().any(|path| path.ends_with(".rego"));
         return if has_rules { desired::packs(&snapshot, &[".".to_owned()]) } else { Ok(Vec::new()) };

@@ -215,6 +215,12 @@ pub const CODES: &[CodeDoc] = &[
         fix: "Correct the name under the environment's `parameters` in `driftless.yaml`. A parameter of your own pack gets a name that is further away.",
     },
     CodeDoc {
+        code: "policy-reads-unknown-field",
+        title: "a rule reads what can never be there",
+        explanation: "The rule reads a field that its input never has, or data that neither a package nor a data file provides. In Rego that is undefined, not an error: whatever needs it never holds, so a `deny` never refuses, and a `not` always does. The fields of the input are in `docs/reference/policy-input.schema.json`; of rules on single manifests only those are judged that say which kind they are about.",
+        fix: "Correct the name. Data stands in YAML or JSON files in the pack's directory.",
+    },
+    CodeDoc {
         code: "quota-above-ceiling",
         title: "a quota above its ceiling",
         explanation: "A limit is above that of the parameter `quotaCeilings`. Every broker grants a client that much.",

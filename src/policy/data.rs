@@ -53,8 +53,9 @@ fn is_document(document: &Value) -> bool {
 
 fn parse(path: &str, text: &str) -> Result<Value, PackError> {
     if path.ends_with(".json") {
-        return serde_json::from_str(text)
-            .map_err(|error| PackError::at(path, u32::try_from(error.line()).unwrap_or(1), format!("the data cannot be read: {error}")));
+        return serde_json::from_str(text).map_err(|error| {
+            PackError::at(path, u32::try_from(error.line()).unwrap_or(1), format!("the data cannot be read: {error}"))
+        });
     }
     let mut found: Vec<Value> = serde_saphyr::from_multiple(text).map_err(|error| {
         let line = error.location().map_or(1, |location| u32::try_from(location.line()).unwrap_or(1));
@@ -71,7 +72,10 @@ fn mounted(below: &str, document: Value) -> Value {
     if directories.first() == Some(&"data") {
         directories.remove(0);
     }
-    directories.into_iter().rev().fold(document, |inner, name| Value::Object(Map::from_iter([(name.to_owned(), inner)])))
+    directories
+        .into_iter()
+        .rev()
+        .fold(document, |inner, name| Value::Object(Map::from_iter([(name.to_owned(), inner)])))
 }
 
 #[cfg(test)]

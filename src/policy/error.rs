@@ -33,7 +33,7 @@ impl PackError {
         });
         let message =
             text.rsplit("error: ").next().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");
-        let message = if message.contains("memory usage") && message.contains("limit") {
+        let message = if message.contains("exceeded memory limit") {
             format!("policy needs more memory than it may have ({message})")
         } else {
             message

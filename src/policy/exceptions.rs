@@ -91,7 +91,10 @@ fn not_allowed(exception: &PolicyException, codes: &BTreeSet<String>) -> (String
         exception.name,
         codes.join("`, `")
     );
-    (message, "repair what the rule names and remove the code from `rules`; whoever keeps the pack decides what may be waived")
+    (
+        message,
+        "repair what the rule names and remove the code from `rules`; whoever keeps the pack decides what may be waived",
+    )
 }
 
 fn about(exception: &PolicyException, code: &str, (message, help): (String, &str)) -> Finding {

@@ -120,7 +120,8 @@ pub(super) fn is_surely_v1(text: &str) -> bool {
     let texts: Vec<&str> = words.iter().map(|word| word.text.as_str()).collect();
     let imports = texts.windows(3).any(|three| matches!(three, ["future", ".", "keywords"] | ["rego", ".", "v1"]));
     let keyword = texts.windows(2).any(|two| {
-        (two[0] == "if" && two[1] != "(" && two[1] != ".") || (two[0] == "contains" && !["(", ".", ":=", "="].contains(&two[1]))
+        (two[0] == "if" && two[1] != "(" && two[1] != ".")
+            || (two[0] == "contains" && !["(", ".", ":=", "="].contains(&two[1]))
     });
     keyword && !imports
 }

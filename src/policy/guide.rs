@@ -37,7 +37,8 @@ pub fn guides(packs: &[Pack]) -> Vec<Guide> {
         .collect();
     let guide = |(code, rules): (String, Vec<RuleDoc>)| {
         let file = files.iter().find(|cases| cases.iter().any(|case| case.expects(&code)));
-        let failing = file.and_then(|cases| cases.iter().filter(|case| case.expects(&code)).min_by_key(|case| case.findings.len()));
+        let failing = file
+            .and_then(|cases| cases.iter().filter(|case| case.expects(&code)).min_by_key(|case| case.findings.len()));
         let near = |cases: &&Vec<Case>| {
             let at = cases.iter().position(|case| Some(case) == failing)?;
             let passes = |case: &&Case| case.findings.is_empty() && (case.input.is_some() || case.manifest.is_some());

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use regorus::unstable::Module;
 use regorus::{Engine, Value};
 
 use super::Pack;
@@ -12,6 +13,8 @@ use super::finding;
 use super::functions;
 use super::limits;
 use super::rules::{Definition, definitions};
+use super::unknown_fields;
+use crate::plan::types::Finding;
 
 impl PackEngine {
     /// Loads packs. Files that are not good are errors, and leave the others as they are.
@@ -94,6 +97,25 @@ impl PackEngine {
             }
         }
         self.data = self.engine.get_data();
+    }
+
+    /// Finds what rules read that can never be there.
+    pub(super) fn unknown_fields(&mut self) -> Vec<Finding> {
+        let modules = self.engine.get_modules().clone();
+        let package = |module: &Module| module.package.refr.span().text().to_owned();
+        let mut provided: BTreeSet<String> = BTreeSet::from(["conftest".to_owned()]);
+        let first = |name: String| name.split(['.', '[']).next().unwrap_or_default().to_owned();
+        provided.extend(modules.iter().map(|module| first(package(module))));
+        if let Value::Object(data) = &self.data {
+            provided.extend(data.keys().filter_map(|key| key.as_string().ok()).map(|key| key.to_string()));
+        }
+        let mut found = Vec::new();
+        for module in modules.iter() {
+            let file = module.package.refr.span().source.get_path().clone();
+            let is_whole = super::rules::is_whole(&package(module));
+            found.extend(unknown_fields::findings(module, &file, is_whole, &provided));
+        }
+        found
     }
 
     /// Returns every definition of a rule, by rule and file.

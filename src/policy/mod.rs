@@ -28,8 +28,10 @@ mod loading;
 mod parameters;
 mod reading;
 mod rules;
+mod shape;
 mod sprintf;
 pub mod trial;
+mod unknown_fields;
 mod words;
 
 use std::time::Duration;
@@ -99,6 +101,9 @@ pub fn judge_within(input: &PolicyInput<'_>, limit: Duration) -> Vec<Finding> {
     let reading = Reading::of(files.map(|(_, text)| text.as_str()));
     let whole = engines.iter().any(PackEngine::judges_whole).then(|| input::whole(input, &parameters, &reading));
     let mut judged = Vec::new();
+    if let [_, own] = engines.as_mut_slice() {
+        judged.extend(own.unknown_fields().into_iter().map(|finding| (Default::default(), finding)));
+    }
     for engine in &mut engines {
         judged.append(&mut engine.take_errors());
         match &whole {

@@ -170,11 +170,15 @@ fn head(rule: &Rule) -> (bool, String) {
     (is_function, head.span().text().split(['.', '[']).next().unwrap_or_default().to_owned())
 }
 
+/// Says whether the rules of a package see the whole.
+pub(super) fn is_whole(package: &str) -> bool {
+    package == "driftless" || package.starts_with("driftless.") || package.starts_with("driftless[")
+}
+
 /// Finds the rules of one module that driftless evaluates. Everything else in it is a helper of these.
 pub(super) fn definitions(module: &Module, file: &str, text: &str) -> Result<Vec<Definition>, PackError> {
     let package = module.package.refr.span().text().to_owned();
-    let is_whole = package == "driftless" || package.starts_with("driftless.") || package.starts_with("driftless[");
-    let scope = if is_whole { Scope::Whole } else { Scope::Document };
+    let scope = if is_whole(&package) { Scope::Whole } else { Scope::Document };
     let lines: Vec<&str> = text.lines().collect();
     let mut found = Vec::new();
     for rule in &module.policy {

@@ -120,7 +120,9 @@ fn typed(argument: &Argument) -> String {
 
 fn written(flags: &Flags, verb: char, argument: &Argument) -> String {
     let (text, is_number) = match (verb, argument) {
-        ('v', Argument::Integer(number)) | ('d', Argument::Integer(number)) => (signed(flags, &number.to_string()), true),
+        ('v', Argument::Integer(number)) | ('d', Argument::Integer(number)) => {
+            (signed(flags, &number.to_string()), true)
+        }
         ('v' | 'd', Argument::Large(number)) => (signed(flags, number), true),
         ('b', Argument::Integer(number)) => (based(flags, *number, |number| format!("{number:b}"), "0b"), true),
         ('o', Argument::Integer(number)) => (based(flags, *number, |number| format!("{number:o}"), "0"), true),
@@ -181,7 +183,8 @@ fn padded(flags: &Flags, text: String, is_number: bool) -> String {
     if !flags.zero {
         return format!("{}{text}", " ".repeat(missing));
     }
-    let (sign, digits) = if is_number && text.starts_with(['-', '+', ' ']) { text.split_at(1) } else { ("", text.as_str()) };
+    let (sign, digits) =
+        if is_number && text.starts_with(['-', '+', ' ']) { text.split_at(1) } else { ("", text.as_str()) };
     format!("{sign}{}{digits}", "0".repeat(missing))
 }
 
@@ -230,7 +233,11 @@ mod tests {
         for (format, arguments, expected) in [
             ("%s has %d of %v", r#"["a", 3, 2.5]"#, "a has 3 of 2.5"),
             ("%5d|%-5d|%05d|%+d|% d", "[42, 42, 42, 42, 42]", "   42|42   |00042|+42| 42"),
-            ("%.2f|%8.3f|%-8.1f|%08.2f|%f", "[3.14159, 3.14159, 3.14159, -3.14159, 1.5]", "3.14|   3.142|3.1     |-0003.14|1.500000"),
+            (
+                "%.2f|%8.3f|%-8.1f|%08.2f|%f",
+                "[3.14159, 3.14159, 3.14159, -3.14159, 1.5]",
+                "3.14|   3.142|3.1     |-0003.14|1.500000",
+            ),
             ("%-5s|%5s|%.2s|%q", r#"["ab", "ab", "abc", "q\"x"]"#, r#"ab   |   ab|ab|"q\"x""#),
             ("%x|%X|%#x|%o|%b|%c", "[255, 255, 255, 8, 5, 65]", "ff|FF|0xff|10|101|A"),
             ("%v %v %v", r#"[[1, "x"], {"a": null}, true]"#, r#"[1, "x"] {"a": null} true"#),

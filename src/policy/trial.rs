@@ -52,7 +52,11 @@ pub fn run(packs: &[&Pack]) -> Trial {
     let mut engine = PackEngine::load(packs.iter().copied());
     for finding in std::mem::take(&mut engine.errors) {
         let place = finding.rule.unwrap_or_default();
-        trial.failures.push(Failure { place, name: "the pack cannot be evaluated".to_owned(), details: vec![finding.message] });
+        trial.failures.push(Failure {
+            place,
+            name: "the pack cannot be evaluated".to_owned(),
+            details: vec![finding.message],
+        });
     }
     let mut fired = BTreeSet::new();
     for (path, text) in packs.iter().flat_map(|pack| &pack.cases) {
@@ -60,7 +64,11 @@ pub fn run(packs: &[&Pack]) -> Trial {
             Ok(cases) => trial.add_cases(path, &cases, &mut engine, &mut fired),
             Err(message) => {
                 let details = message.lines().take(1).map(str::to_owned).collect();
-                trial.failures.push(Failure { place: path.clone(), name: "the cases cannot be read".to_owned(), details });
+                trial.failures.push(Failure {
+                    place: path.clone(),
+                    name: "the cases cannot be read".to_owned(),
+                    details,
+                });
             }
         }
     }
@@ -68,8 +76,7 @@ pub fn run(packs: &[&Pack]) -> Trial {
     let finds = |definition: &&Definition| matches!(definition.set, RuleSet::Finds(_));
     for definition in engine.definitions().filter(finds) {
         if !fired.contains(&definition.place()) && !covered.contains(&definition.place()) {
-            let unfired =
-                Unfired { place: definition.place(), name: definition.name.clone(), code: definition.code() };
+            let unfired = Unfired { place: definition.place(), name: definition.name.clone(), code: definition.code() };
             trial.never_fired.push(unfired);
         }
     }

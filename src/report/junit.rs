@@ -36,7 +36,8 @@ pub fn validation_junit(report: &ValidationReport) -> String {
     let empty = suites.iter().filter(|(_, cases)| cases.is_empty()).count();
     out.push_str(&format!("<testsuites name=\"driftless\"{}>\n", counts(all(), empty)));
     for (name, cases) in &suites {
-        let passed = [TestCase { name: "no problem".into(), code: String::new(), location: None, verdict: Verdict::Passed }];
+        let passed =
+            [TestCase { name: "no problem".into(), code: String::new(), location: None, verdict: Verdict::Passed }];
         let cases = if cases.is_empty() { passed.as_slice() } else { cases };
         out.push_str(&format!("  <testsuite name={}{}>\n", quoted(name), counts(cases.iter(), 0)));
         cases.iter().for_each(|case| out.push_str(&written(name, case)));

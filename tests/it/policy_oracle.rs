@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use driftless::domain::desired::{DesiredState, Document};
 use driftless::domain::diagnostic::{Location, Severity};
+use driftless::plan::types::Finding;
 use driftless::policy::{self, Pack, PolicyInput, cases};
 use jiff::civil::date;
 use serde_json::{Value, json};
@@ -59,9 +60,11 @@ fn differences(pack: &Pack, ours: &Verdicts, theirs: &Verdicts, documents: &[Val
     match (ours, theirs) {
         (Err(_), Err(_)) => Vec::new(),
         (Ok(ours), Ok(theirs)) => {
-            let differ = ours.iter().zip(theirs).zip(documents).filter(|((ours, theirs), _)| {
-                deduplicated(ours) != deduplicated(theirs)
-            });
+            let differ = ours
+                .iter()
+                .zip(theirs)
+                .zip(documents)
+                .filter(|((ours, theirs), _)| deduplicated(ours) != deduplicated(theirs));
             differ
                 .map(|((ours, theirs), document)| format!("driftless: {ours:?}\nconftest: {theirs:?}\non {document}"))
                 .collect()
@@ -73,7 +76,7 @@ fn differences(pack: &Pack, ours: &Verdicts, theirs: &Verdicts, documents: &[Val
         (Ok(ours), Err(error)) => {
             let n_findings: usize = ours.iter().map(Vec::len).sum();
             vec![format!("conftest refuses to judge ({n_findings} findings of driftless): {error}")]
-        },
+        }
     }
 }
 
@@ -93,13 +96,30 @@ fn generated(count: u64) -> Vec<Value> {
         usize::try_from(state >> 33).expect("31 bits") % below
     };
     let scalars = [
-        json!(1), json!(3), json!(0), json!(-1), json!(2.5), json!("3"), json!("a-topic"), json!(""), json!(true),
-        json!(false), json!(null), json!([]), json!({}), json!(["a", "b"]), json!(7), json!("Ünï"),
+        json!(1),
+        json!(3),
+        json!(0),
+        json!(-1),
+        json!(2.5),
+        json!("3"),
+        json!("a-topic"),
+        json!(""),
+        json!(true),
+        json!(false),
+        json!(null),
+        json!([]),
+        json!({}),
+        json!(["a", "b"]),
+        json!(7),
+        json!("Ünï"),
     ];
     (0..count)
         .map(|_| {
             let mut scalar = || scalars[next(scalars.len())].clone();
-            let (labels, config) = (json!({"owner": scalar(), "tier": scalar()}), json!({"retention.ms": scalar(), "cleanup.policy": scalar(), "min.insync.replicas": scalar()}));
+            let (labels, config) = (
+                json!({"owner": scalar(), "tier": scalar()}),
+                json!({"retention.ms": scalar(), "cleanup.policy": scalar(), "min.insync.replicas": scalar()}),
+            );
             let (name, partitions, replicas) = (scalar(), scalar(), scalar());
             let kind = ["KafkaTopic", "KafkaUser", "KafkaAcl", "PrometheusRule"][next(4)];
             let mut document = json!({
@@ -171,27 +191,27 @@ fn packs_from_elsewhere_get_the_verdicts_of_conftest() {
 #[test]
 fn the_built_in_pack_gets_the_verdicts_of_opa() {
     let Some(oracles) = oracles() else { return };
-    let mut all = Vec::new();
-    for entry in std::fs::read_dir(root("policy/cases")).expect("is there") {
-        let text = std::fs::read_to_string(entry.expect("an entry").path()).expect("UTF-8");
-        all.extend(cases::parse(&text).expect("cases"));
-    }
-    let inputs: Vec<Value> = all.iter().map(cases::Case::whole_input).collect();
-    let query = "[verdict | some i; item := input[i]; verdict := data.driftless with input as item]";
-    let answer = oracles.opa(&policy::builtin_pack(), &json!(inputs), query).expect("opa evaluates");
-    let answers = answer.as_array().expect("a list");
-    assert_eq!(answers.len(), all.len());
-    let pack = policy::builtin_pack();
+    let whole = policy::builtin_pack();
     let mut different = Vec::new();
-    for (case, answer) in all.iter().zip(answers) {
-        let mut theirs = BTreeSet::new();
-        collect(answer, &mut theirs);
-        let ours: BTreeSet<String> = cases::judge(&pack, case)
-            .into_iter()
-            .map(|finding| shown(&json!({"code": finding.code, "resource": finding.resource, "message": finding.message}), finding.severity == Severity::Deny))
-            .collect();
-        if ours != theirs {
-            different.push(format!("{}\ndriftless: {ours:#?}\nopa: {theirs:#?}", case.name));
+    for (path, text) in &whole.cases {
+        let all = cases::parse(text).expect("cases");
+        let inputs: Vec<Value> = all.iter().map(cases::Case::whole_input).collect();
+        let query = "[verdict | some i; item := input[i]; verdict := data.driftless with input as item]";
+        let rules = path.replace("policy/cases/", "policy/").replace(".yaml", ".rego");
+        let pack = cases::subject(&whole, &rules);
+        let answer = oracles.opa(&pack, &json!(inputs), query).unwrap_or_else(|error| panic!("{path}: {error}"));
+        let answers = answer.as_array().expect("a list");
+        assert_eq!(answers.len(), all.len(), "{path}");
+        for (case, answer) in all.iter().zip(answers) {
+            let mut theirs = BTreeSet::new();
+            collect(answer, &mut theirs);
+            let json = |finding: &Finding| json!({"code": finding.code, "resource": finding.resource, "message": finding.message});
+            let found = cases::judge(&pack, case);
+            let ours: BTreeSet<String> =
+                found.iter().map(|finding| shown(&json(finding), finding.severity == Severity::Deny)).collect();
+            if ours != theirs {
+                different.push(format!("{}\ndriftless: {ours:#?}\nopa: {theirs:#?}", case.name));
+            }
         }
     }
     assert!(different.is_empty(), "{}", different.join("\n"));

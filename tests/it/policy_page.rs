@@ -8,5 +8,8 @@ fn the_page_of_the_built_in_rules_is_current() {
         std::fs::write(&path, &wanted).expect("is written");
     }
     let found = std::fs::read_to_string(&path).expect("is there");
-    assert!(found == wanted, "docs/reference/rules.md is not current: DRIFTLESS_UPDATE=1 cargo test --test it policy_page");
+    assert!(
+        found == wanted,
+        "docs/reference/rules.md is not current: DRIFTLESS_UPDATE=1 cargo test --test it policy_page"
+    );
 }

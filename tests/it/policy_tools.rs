@@ -56,14 +56,21 @@ fn a_case_that_fails_ends_with_1() {
         .file("policy/owner_test.rego", "package main_test\n\ntest_wrong if data.main.deny_never[\"never\"]\n");
     let outcome = desk.run("policy test");
     assert_eq!(outcome.code, 1, "{outcome:?}");
-    for part in ["failed: policy/cases/owner.yaml: wrong", "not expected: deny-owner topic/a", "failed: policy/owner_test.rego:3: main_test.test_wrong"] {
+    for part in [
+        "failed: policy/cases/owner.yaml: wrong",
+        "not expected: deny-owner topic/a",
+        "failed: policy/owner_test.rego:3: main_test.test_wrong",
+    ] {
         assert!(outcome.stdout.contains(part), "{}", outcome.stdout);
     }
 }
 
 #[test]
 fn a_directory_of_rules_is_a_pack() {
-    let desk = Desk::new().file("rules/a.rego", "package main\n\ndeny contains \"x\" if input.a\n\ntest_a if deny[\"x\"] with input as {\"a\": 1}\n");
+    let desk = Desk::new().file(
+        "rules/a.rego",
+        "package main\n\ndeny contains \"x\" if input.a\n\ntest_a if deny[\"x\"] with input as {\"a\": 1}\n",
+    );
     assert!(desk.run("policy test rules").done().contains("0 cases and 1 tests passed"));
     assert!(desk.run("policy list rules").done().contains("deny "));
 }
@@ -74,7 +81,13 @@ fn own_rules_are_listed_and_explained() {
     let said = desk.run("policy list -e prod").done();
     assert!(said.contains("Everything has an owner") && said.contains("replication-below-minimum"), "{said}");
     let said = desk.run("explain deny-owner").done();
-    for part in ["deny-owner: Everything has an owner", "deny policy/owner.rego:7", "The teams are in", "Example: an unknown team", "nobody may waive"] {
+    for part in [
+        "deny-owner: Everything has an owner",
+        "deny policy/owner.rego:7",
+        "The teams are in",
+        "Example: an unknown team",
+        "nobody may waive",
+    ] {
         assert!(said.contains(part), "{said}");
     }
     let said = desk.run("explain replication-below-minimum").done();
@@ -92,7 +105,11 @@ spec: {rules: [deny-owner], resources: [topic/orders], reason: later, expires: 2
 ";
     let outcome = desk().file("base/exception.yaml", exception).run("validate");
     assert_eq!(outcome.code, 3, "{outcome:?}");
-    assert!(outcome.stdout.contains("error[deny-owner]") && outcome.stdout.contains("warning[exception-not-allowed]"), "{}", outcome.stdout);
+    assert!(
+        outcome.stdout.contains("error[deny-owner]") && outcome.stdout.contains("warning[exception-not-allowed]"),
+        "{}",
+        outcome.stdout
+    );
 }
 
 #[test]
@@ -110,7 +127,11 @@ deny contains msg if {
 ";
     let outcome = desk().file("policy/hungry.rego", rule).run("validate");
     assert_eq!(outcome.code, 3, "{}", outcome.stderr);
-    assert!(outcome.stdout.contains("error[policy-error]") && outcome.stdout.contains("policy/hungry.rego:"), "{}", outcome.stdout);
+    assert!(
+        outcome.stdout.contains("error[policy-error]") && outcome.stdout.contains("policy/hungry.rego:"),
+        "{}",
+        outcome.stdout
+    );
     assert!(outcome.stdout.contains("needs more memory than it may have"), "{}", outcome.stdout);
 }
 
@@ -118,5 +139,9 @@ deny contains msg if {
 fn findings_can_be_read_as_results_of_tests() {
     let outcome = desk().run("validate -o junit");
     assert_eq!(outcome.code, 3, "{outcome:?}");
-    assert!(outcome.stdout.starts_with("<?xml") && outcome.stdout.contains("<failure message=\"orders has no owner"), "{}", outcome.stdout);
+    assert!(
+        outcome.stdout.starts_with("<?xml") && outcome.stdout.contains("<failure message=\"orders has no owner"),
+        "{}",
+        outcome.stdout
+    );
 }

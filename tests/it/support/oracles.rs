@@ -28,7 +28,9 @@ pub(crate) fn oracles() -> Option<Oracles> {
         None => {
             let in_ci = std::env::var("CI").is_ok_and(|ci| !ci.is_empty() && ci != "false");
             assert!(!in_ci, "DRIFTLESS_TEST_ORACLES is not set, and CI must not skip tests (see dev/with-brokers)");
-            eprintln!("skipped: DRIFTLESS_TEST_ORACLES is not set (`make test` builds opa and conftest where Go is there)");
+            eprintln!(
+                "skipped: DRIFTLESS_TEST_ORACLES is not set (`make test` builds opa and conftest where Go is there)"
+            );
             None
         }
     }
