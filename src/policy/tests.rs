@@ -151,7 +151,11 @@ fn live_brokers_are_judged() {
 fn everything_that_goes_wrong_in_a_pack_denies_and_names_the_place() {
     for (text, place, words) in [
         ("package main\n\ndeny contains msg if {\n\tmsg := \n}\n", "policy/own.rego:4", ""),
-        ("package main\n\ndeny contains \"x\" if re_match(\"a\", input.kind)\n", "policy/own.rego:3", "not part of Rego version 1"),
+        (
+            "package main\n\ndeny contains \"x\" if re_match(\"a\", input.kind)\n",
+            "policy/own.rego:3",
+            "not part of Rego version 1",
+        ),
         ("package main\n\ndeny(x) := x\n", "policy/own.rego:3", "is a function"),
         ("package main\n\ndeny contains msg if {\n\tmsg := nothing\n}\n", "policy/own.rego:4", ""),
         ("package main\n\ndeny contains msg if {\n\tmsg := no.such(1)\n}\n", "policy/own.rego:4", ""),
@@ -361,20 +365,39 @@ fn what_a_rule_reads_and_can_never_have_is_reported() {
         (whole("data.teems"), "data comes from"),
         (manifest("input.kind == \"KafkaTopic\"\n\tinput.spec.partition > 3"), "did you mean `partitions`?"),
         (manifest("input.kind == \"KafkaTopic\"\n\tinput.topicName"), "there are"),
-        (whole("some topic in input.desired.topics\n\ttopic.replicas < 3\n\ttopic.config[\"x\"] == \"1\"\n\ttopic.labels.a"), ""),
+        (
+            whole(
+                "some topic in input.desired.topics\n\ttopic.replicas < 3\n\ttopic.config[\"x\"] == \"1\"\n\ttopic.labels.a",
+            ),
+            "",
+        ),
         (whole("input.plan.actions[_].evidence.bytes > 1\n\tinput.environment.parameters.mine.deep"), ""),
-        (whole("names := {topic.name | some topic in input.desired.topics}\n\tcount(names) > 1\n\tinput.cluster.topics.a.replicas"), ""),
+        (
+            whole(
+                "names := {topic.name | some topic in input.desired.topics}\n\tcount(names) > 1\n\tinput.cluster.topics.a.replicas",
+            ),
+            "",
+        ),
         (manifest("input.spec.partition > 3"), ""),
         (manifest("input.kind == \"Deployment\"\n\tinput.spec.template"), ""),
-        (manifest("input.kind == \"KafkaTopic\"\n\tinput.metadata.labels.owner == data.main.x\n\tinput.spec.config.a"), ""),
+        (
+            manifest(
+                "input.kind == \"KafkaTopic\"\n\tinput.metadata.labels.owner == data.main.x\n\tinput.spec.config.a",
+            ),
+            "",
+        ),
         (whole("input.today with input.desired.nothing as 1"), ""),
     ] {
         let found = findings(&desired(&[]), &pack(&text));
-        let found: Vec<&Finding> = found.iter().filter(|finding| finding.code == "policy-reads-unknown-field").collect();
+        let found: Vec<&Finding> =
+            found.iter().filter(|finding| finding.code == "policy-reads-unknown-field").collect();
         assert_eq!(found.len(), usize::from(!expected.is_empty()), "{text}: {found:#?}");
         for finding in found {
             assert!(finding.help.as_deref().is_some_and(|help| help.contains(expected)), "{text}: {finding:#?}");
-            assert!(!finding.denies() && finding.location.as_ref().is_some_and(|place| place.line >= 4), "{text}: {finding:#?}");
+            assert!(
+                !finding.denies() && finding.location.as_ref().is_some_and(|place| place.line >= 4),
+                "{text}: {finding:#?}"
+            );
         }
     }
 }
@@ -429,7 +452,8 @@ warn contains sprintf("%v", [problems]) if {
         ..Pack::default()
     }];
     let found = findings(&desired(&[("orders", 3, "2")]), &packs);
-    let own: Vec<&Finding> = found.iter().filter(|finding| finding.code == "warn" || finding.code == "policy-error").collect();
+    let own: Vec<&Finding> =
+        found.iter().filter(|finding| finding.code == "warn" || finding.code == "policy-error").collect();
     assert!(own.is_empty(), "{own:#?}");
 }
 

@@ -17,8 +17,13 @@ pub(super) const CODE: &str = "policy-reads-unknown-field";
 
 /// Looks through a module. `provided` are the names that stand at the top of `data`.
 pub(super) fn findings(module: &Module, file: &str, is_whole: bool, provided: &BTreeSet<String>) -> Vec<Finding> {
-    let mut reader =
-        Reader { file, root: is_whole.then(Shape::whole), variables: BTreeMap::new(), provided, found: BTreeMap::new() };
+    let mut reader = Reader {
+        file,
+        root: is_whole.then(Shape::whole),
+        variables: BTreeMap::new(),
+        provided,
+        found: BTreeMap::new(),
+    };
     let mut imported = BTreeMap::new();
     for import in &module.imports {
         let shape = reader.expression(&import.refr);
@@ -59,11 +64,15 @@ fn kind(query: &Query) -> Option<String> {
     query.stmts.iter().filter(|statement| statement.with_mods.is_empty()).find_map(|statement| {
         let Literal::Expr { expr, .. } = &statement.literal else { return None };
         let (lhs, rhs) = match expr.as_ref() {
-            Expr::BoolExpr { op: BoolOp::Eq, lhs, rhs, .. } | Expr::AssignExpr { op: AssignOp::Eq, lhs, rhs, .. } => (lhs, rhs),
+            Expr::BoolExpr { op: BoolOp::Eq, lhs, rhs, .. } | Expr::AssignExpr { op: AssignOp::Eq, lhs, rhs, .. } => {
+                (lhs, rhs)
+            }
             _ => return None,
         };
         let text = |expr: &Expr| match expr {
-            Expr::String { value, .. } | Expr::RawString { value, .. } => value.as_string().ok().map(|text| text.to_string()),
+            Expr::String { value, .. } | Expr::RawString { value, .. } => {
+                value.as_string().ok().map(|text| text.to_string())
+            }
             _ => None,
         };
         match (lhs.span().text(), rhs.span().text()) {
@@ -216,7 +225,11 @@ impl Reader<'_> {
             Expr::Membership { key, value, collection, .. } => {
                 self.all(key.iter().map(AsRef::as_ref).chain([value.as_ref(), collection.as_ref()]))
             }
-            Expr::String { .. } | Expr::RawString { .. } | Expr::Number { .. } | Expr::Bool { .. } | Expr::Null { .. } => None,
+            Expr::String { .. }
+            | Expr::RawString { .. }
+            | Expr::Number { .. }
+            | Expr::Bool { .. }
+            | Expr::Null { .. } => None,
         }
     }
 
@@ -232,7 +245,11 @@ impl Reader<'_> {
                     }
                     (None, true) => "there are no fields in it".to_owned(),
                 };
-                self.report(span, format!("`{name}` of `{of}` is read, which can never be there: what needs it never fires"), help);
+                self.report(
+                    span,
+                    format!("`{name}` of `{of}` is read, which can never be there: what needs it never fires"),
+                    help,
+                );
                 None
             }
         }
