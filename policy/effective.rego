@@ -31,4 +31,5 @@ having(key, wanted) := [topic |
 
 is_true(text) if lower(trim_space(text)) == "true"
 
-number(text) := to_number(trim_space(text))
+# As Java reads it: `+5` and `007` are numbers to Kafka, and none to Rego.
+number(text) := to_number(regex.replace(trim_space(text), `^\+?(-?)0*([0-9])`, "$1$2"))

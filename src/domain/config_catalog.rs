@@ -270,7 +270,12 @@ fn check_integer(value: &str, low: i64, high: i64) -> Result<(), String> {
         Some(number) if (i128::from(low)..=i128::from(high)).contains(&number) => Ok(()),
         Some(_) => Err(format!("it must be {}", range_text(low, high))),
         None => Err(match parse_double(value) {
-            Some(number) if number.fract() == 0.0 && number.abs() < 1e18 => {
+            // Java takes `7d` for the double 7, which is not what its author meant.
+            Some(number)
+                if number.fract() == 0.0
+                    && number.abs() < 1e18
+                    && value.trim_end().ends_with(|sign: char| sign.is_ascii_digit()) =>
+            {
                 format!("it must be a whole number in plain digits, such as `{number}`")
             }
             Some(_) | None => "it must be a whole number (Kafka knows no units such as `7d` or `1GB`)".into(),

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use promql_parser::label::{METRIC_NAME, MatchOp};
 use promql_parser::parser::{Expr, VectorMatchCardinality, VectorSelector};
 
+use super::promql_source;
 use super::rule::{Rule, RuleGroup, RuleKind};
 
 /// What a comparison of two rule groups found.
@@ -220,8 +221,8 @@ pub fn parse_expression(expression: &str) -> Result<Expr, String> {
     if has_absurd_duration(expression) {
         return Err("a duration is out of range".to_owned());
     }
-    std::panic::catch_unwind(|| promql_parser::parser::parse(expression))
-        .unwrap_or_else(|_| Err("its numbers are out of bounds".to_owned()))
+    let parse = || promql_parser::parser::parse(&promql_source::for_parser(expression)?);
+    std::panic::catch_unwind(parse).unwrap_or_else(|_| Err("its numbers are out of bounds".to_owned()))
 }
 
 /// Says whether a number in brackets or after `offset` or `@` is beyond what nanoseconds in 64 bits can hold.
@@ -233,7 +234,8 @@ fn has_absurd_duration(expression: &str) -> bool {
     static NUMBER: std::sync::LazyLock<regex::Regex> = std::sync::LazyLock::new(|| {
         regex::Regex::new(r"(?i)0x[0-9a-f]+|[0-9][0-9_]*(?:\.[0-9]*)?(?:e[-+]?[0-9]+)?").expect("a regular expression")
     });
-    NUMBERS.find_iter(expression).flat_map(|place| NUMBER.find_iter(place.as_str())).any(|number| {
+    let code = promql_source::without_strings(expression);
+    NUMBERS.find_iter(&code).flat_map(|place| NUMBER.find_iter(place.as_str())).any(|number| {
         let text = number.as_str().replace('_', "");
         match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
             Some(hex) => u64::from_str_radix(hex, 16).is_ok_and(|value| value > 9_200_000_000) || hex.len() > 16,
@@ -424,6 +426,7 @@ mod tests {
             "rate(http_requests_total{code=~\"5[0-9]{2}\"}[5m]) > 99999999999",
             "up offset 1y",
             "up @ 1609746000",
+            "rate(up{account=\"a@123456789012\", text=\"[\", id=\"99999999999\"}[5m])",
         ] {
             assert!(parse_expression(fine).is_ok(), "{fine}: {:?}", parse_expression(fine).err());
         }
@@ -439,6 +442,8 @@ mod tests {
             ("x{b=\"1\", a=\"2\",}", "x{a=\"2\",b=\"1\"}"),
             ("x # why\n  > 1", "x > 1"),
             ("x{a='1'}", "x{a=\"1\"}"),
+            ("x{a=`\\.`}", "x{a=\"\\\\.\"}"),
+            ("x{a=~`[\\w-.]`}", "x{a=~'[\\\\w-.]'}"),
             ("{__name__=\"up\", job=\"a\"}", "up{job=\"a\"}"),
             ("{\"up\"}", "up"),
             ("{\"utf8.name\"}", "{__name__=\"utf8.name\"}"),

@@ -12,7 +12,7 @@ pub struct Selector {
     /// The metric's name; absent when the selector has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metric: Option<String>,
-    /// Matchers on labels, in the order in which they are written. Empty when the selector has alternatives (`or`), because
+    /// Matchers on labels, as Prometheus sorts them. Empty when the selector has alternatives (`or`), because
     /// then none of them must hold.
     pub matchers: Vec<LabelMatcher>,
 }
@@ -108,12 +108,12 @@ mod tests {
     fn every_selector_of_an_expression_is_seen_with_its_matchers() {
         for (expression, expected) in [
             ("up", "up"),
-            ("lag{topic=\"a\",group!=\"b\"} > 5", "lag topic = a group != b"),
+            ("lag{topic=\"a\",group!=\"b\"} > 5", "lag group != b topic = a"),
             ("sum by (x) (rate(lag{topic=~\"a.*\"}[5m])) / on () total", "lag topic =~ a.* | total"),
             ("topk(scalar(k), -lag{a!~\"b\"} or (up))", "k | lag a !~ b | up"),
             (
                 "max_over_time(lag{b='1', a='2'}[5m:1m]) unless absent(up{b='2'} offset 1h)",
-                "lag b = 1 a = 2 | up b = 2",
+                "lag a = 2 b = 1 | up b = 2",
             ),
             ("{__name__=\"lag\", a=\"1\"}", "lag a = 1"),
             ("{__name__=~\"lag.*\"}", "- __name__ =~ lag.*"),

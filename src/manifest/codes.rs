@@ -200,9 +200,9 @@ codes! {
     BadDuration = "bad-duration", "a duration is not valid",
         "Prometheus writes durations as `1h30m`: numbers with the units y, w, d, h, m, s, ms, each once and in this order.",
         "Write the duration so.";
-    BadTemplate = "bad-template", "a template is not closed",
+    BadTemplate = "bad-template", "a template cannot be parsed",
         "Labels and annotations of alerts are Go templates; Prometheus refuses the rule when one cannot be parsed.",
-        "Close each `{{` with `}}`.";
+        "Close each `{{` with `}}` and each block with `{{ end }}`; call only Go's and Prometheus' functions.";
     ExtraRuleDocument = "extra-rule-document", "only the first document of a rule file is read",
         "Prometheus reads the first YAML document of a rule file and ignores the rest, and so does driftless.",
         "Put each into a file of its own, or all groups into one `groups` list.";

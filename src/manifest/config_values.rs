@@ -63,7 +63,7 @@ fn render_entry(entry: &Entry, sink: &mut Sink) -> Option<String> {
     rendered
 }
 
-/// Renders a value as Strimzi does (Java's `toString`; lists joined with commas).
+/// Renders a value as Strimzi does (Java's `toString`; lists joined with commas), after Kubernetes turned YAML to JSON.
 fn render(node: &Node) -> Option<String> {
     match &node.value {
         Value::Mapping(_) => None,
@@ -73,19 +73,24 @@ fn render(node: &Node) -> Option<String> {
             ScalarKind::Text => Some(scalar.text.to_string()),
             ScalarKind::Boolean => scalar.boolean().map(|value| value.to_string()),
             ScalarKind::Integer => scalar.integer().map(|value| value.to_string()),
-            ScalarKind::Float => scalar.float().map(java_double),
+            ScalarKind::Float => scalar.float().filter(|value| value.is_finite()).map(json_number),
         },
     }
 }
 
-/// Java's `Double.toString`.
+/// What Java makes of a number that came through Go's JSON: below 1e21 Go writes whole numbers without a point or an
+/// exponent, so that Helm's `6.048e+08` reaches Strimzi as the integer 604800000.
+fn json_number(value: f64) -> String {
+    match value.fract() == 0.0 && value.abs() < 1e21 {
+        true => format!("{}", value + 0.0), // The sum makes -0 to 0.
+        false => java_double(value),
+    }
+}
+
+/// Java's `Double.toString`, for finite numbers.
 fn java_double(value: f64) -> String {
     let magnitude = value.abs();
-    if value.is_nan() {
-        "NaN".to_owned()
-    } else if value.is_infinite() {
-        if value > 0.0 { "Infinity".to_owned() } else { "-Infinity".to_owned() }
-    } else if value == 0.0 || (1e-3..1e7).contains(&magnitude) {
+    if value == 0.0 || (1e-3..1e7).contains(&magnitude) {
         let text = format!("{value}");
         if text.contains('.') { text } else { format!("{text}.0") }
     } else {
@@ -167,19 +172,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_written_as_java_writes_them() {
+    fn numbers_are_written_as_java_writes_them_after_kubernetes() {
         for (value, text) in [
             (0.5, "0.5"),
-            (1.0, "1.0"),
-            (1e7, "1.0E7"),
-            (9_999_999.0, "9999999.0"),
+            (1.0, "1"),
+            (6.048e8, "604800000"),
+            (1e7, "10000000"),
+            (1e20, "100000000000000000000"),
+            (1e21, "1.0E21"),
+            (12_345_678.5, "1.23456785E7"),
             (0.001, "0.001"),
             (0.0001, "1.0E-4"),
             (1.25e-5, "1.25E-5"),
-            (-2.0, "-2.0"),
-            (0.0, "0.0"),
+            (-2.0, "-2"),
+            (-0.0, "0"),
         ] {
-            assert_eq!(java_double(value), text);
+            assert_eq!(json_number(value), text);
         }
     }
 }

@@ -88,6 +88,13 @@ const KINDS: &[(&str, &str, &[&str], Kind)] = &[
 /// Finds out what a document is; reports what looks like a misspelt manifest of ours.
 pub(crate) fn identify(root: &Node, sink: &mut Sink) -> Identity {
     let Some(entries) = root.as_mapping() else { return not_a_map(root, sink) };
+    let kind = root.get("kind").and_then(Node::as_text);
+    let is_version_of_something_else =
+        |version: &Node| version.as_text().is_none() && !KINDS.iter().any(|known| kind == Some(known.1));
+    if root.get("apiVersion").is_some_and(is_version_of_something_else) {
+        // Not Kubernetes': Grafana's provisioning files start with `apiVersion: 1`.
+        return Identity::PassedOver(kind.map_or("(no kind)".to_owned(), shorten));
+    }
     let mut broken = false;
     for (key, wanted) in [("apiVersion", "a string"), ("kind", "a string")] {
         if let Some(value) = root.get(key).filter(|value| value.as_text().is_none()) {
@@ -267,7 +274,7 @@ fn is_rule_file(root: &Node, entries: &[Entry]) -> bool {
     let has_rules = |group: &Node| group.get("rules").is_some_and(|rules| rules.as_sequence().is_some());
     match groups.as_sequence() {
         Some(items) => entries.len() == 1 || items.iter().any(has_rules),
-        None => entries.len() == 1 && groups.is_null(),
+        None => entries.len() == 1 && (groups.is_null() || groups.get("rules").is_some()), // A dash is missing.
     }
 }
 

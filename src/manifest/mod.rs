@@ -27,6 +27,7 @@ mod resources;
 mod rules;
 mod secrets;
 mod sink;
+mod template;
 mod topic;
 mod tree;
 mod user;

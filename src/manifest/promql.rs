@@ -1,6 +1,6 @@
 //! Checking PromQL with `promql-parser`, within bounds that its recursion can bear.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use promql_parser::parser::{Expr, token};
 use promql_parser::util::{ExprVisitor, walk_expr};
@@ -16,8 +16,8 @@ const MAX_NESTING: usize = 100;
 /// What can be said of a valid expression.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Remarks {
-    /// Functions that Prometheus refuses without a feature flag.
-    pub(crate) experimental: BTreeSet<String>,
+    /// What Prometheus refuses without a feature flag, with the flag.
+    pub(crate) experimental: BTreeMap<String, &'static str>,
     /// Whether it uses `holt_winters`, which only Prometheus 2 has.
     pub(crate) uses_holt_winters: bool,
 }
@@ -49,7 +49,10 @@ pub(crate) fn check(expression: &str) -> Result<Remarks, String> {
     Ok(remarks)
 }
 
-struct ExperimentalFinder<'r>(&'r mut BTreeSet<String>);
+const FUNCTIONS_FLAG: &str = "promql-experimental-functions";
+const FILL_FLAG: &str = "promql-binop-fill-modifiers";
+
+struct ExperimentalFinder<'r>(&'r mut BTreeMap<String, &'static str>);
 
 impl ExprVisitor for ExperimentalFinder<'_> {
     type Error = std::convert::Infallible;
@@ -57,10 +60,16 @@ impl ExprVisitor for ExperimentalFinder<'_> {
     fn pre_visit(&mut self, expression: &Expr) -> Result<bool, Self::Error> {
         match expression {
             Expr::Call(call) if call.func.experimental => {
-                self.0.insert(call.func.name.to_owned());
+                self.0.insert(call.func.name.to_owned(), FUNCTIONS_FLAG);
             }
             Expr::Aggregate(aggregate) if [token::T_LIMITK, token::T_LIMIT_RATIO].contains(&aggregate.op.id()) => {
-                self.0.insert(aggregate.op.to_string());
+                self.0.insert(aggregate.op.to_string(), FUNCTIONS_FLAG);
+            }
+            Expr::Binary(binary) => {
+                let fill = binary.modifier.as_ref().map(|modifier| &modifier.fill_values);
+                if fill.is_some_and(|fill| fill.lhs.is_some() || fill.rhs.is_some()) {
+                    self.0.insert("fill".to_owned(), FILL_FLAG);
+                }
             }
             _ => {} // Another crate's enum.
         }
@@ -140,8 +149,14 @@ mod tests {
             assert_eq!(check(expression).is_ok(), fine, "{expression}: {:?}", check(expression));
         }
         assert!(check("holt_winters(x[5m], 0.5, 0.5)").is_ok_and(|remarks| remarks.uses_holt_winters));
-        let experimental = check("limitk(1, sort_by_label(up, \"a\"))").map(|remarks| remarks.experimental);
-        assert_eq!(experimental, Ok(["limitk", "sort_by_label"].map(str::to_owned).into()));
+        for (expression, experimental) in [
+            ("limitk(1, sort_by_label(up, \"a\"))", vec!["limitk", "sort_by_label"]),
+            ("sum(x + fill_left(0) y)", vec!["fill"]),
+            ("fill + on(fill) group_left(step) y", vec![]),
+        ] {
+            let found = check(expression).map(|remarks| remarks.experimental.into_keys().collect::<Vec<_>>());
+            assert_eq!(found, Ok(experimental.into_iter().map(str::to_owned).collect()), "{expression}");
+        }
     }
 
     #[test]

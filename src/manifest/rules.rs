@@ -13,6 +13,7 @@ use super::node::{Node, ScalarKind, Span};
 use super::promql;
 use super::resources::Collector;
 use super::sink::Sink;
+use super::template;
 use super::yaml::shorten;
 
 /// Whose schema holds: they differ in how scalars become strings, and in empty values.
@@ -111,7 +112,8 @@ fn read_group(node: &Node, dialect: Dialect, sink: &mut Sink) -> Option<(String,
     }
     let interval_ms = read_duration(&group, "interval", dialect, sink);
     let query_offset_ms = read_duration(&group, "query_offset", dialect, sink);
-    let limit = group.get("limit").and_then(|node| integer(node, "the group's `limit`", 0, i64::MAX, sink));
+    // A negative limit is none, as zero is.
+    let limit = group.get("limit").and_then(|node| integer(node, "the group's `limit`", i64::MIN, i64::MAX, sink));
     let labels = group.get("labels").map(|node| read_labels(node, dialect, sink)).unwrap_or_default();
     let rules_node = group.get("rules");
     let items = rules_node.and_then(|node| sequence(node, "the group's `rules`", sink)).unwrap_or_default();
@@ -145,6 +147,14 @@ fn read_labels(node: &Node, dialect: Dialect, sink: &mut Sink) -> BTreeMap<Strin
         sink.error(Code::BadRule, span, format!("a label cannot be called `{}`", shorten(name)), None);
     }
     labels
+}
+
+fn read_annotations(node: &Node, dialect: Dialect, sink: &mut Sink) -> BTreeMap<String, String> {
+    let annotations = read_string_map(node, "annotations", dialect, sink);
+    if let Some(entry) = node.entry("") {
+        sink.error(Code::BadRule, entry.key_span, "an annotation needs a name", None);
+    }
+    annotations
 }
 
 fn read_string_map(node: &Node, what: &str, dialect: Dialect, sink: &mut Sink) -> BTreeMap<String, String> {
@@ -201,9 +211,7 @@ fn read_rule(node: &Node, dialect: Dialect, sink: &mut Sink) -> Option<Rule> {
                 alert,
                 for_ms: read_duration(&fields, "for", dialect, sink).unwrap_or_default(),
                 keep_firing_for_ms: read_duration(&fields, "keep_firing_for", dialect, sink).unwrap_or_default(),
-                annotations: annotations
-                    .map(|node| read_string_map(node, "annotations", dialect, sink))
-                    .unwrap_or_default(),
+                annotations: annotations.map(|node| read_annotations(node, dialect, sink)).unwrap_or_default(),
             }
         }
         (Some(_), Some((_, span))) => {
@@ -252,9 +260,9 @@ fn read_expression(fields: &Fields<'_>, dialect: Dialect, sink: &mut Sink) -> Op
                 let help = "use `double_exponential_smoothing` once every Prometheus is at version 3".to_owned();
                 sink.warning(Code::RemovedPromql, node.span, "Prometheus 3 has no `holt_winters`", help);
             }
-            for function in remarks.experimental {
-                let message = format!("`{function}` is experimental: Prometheus refuses it without a feature flag");
-                let help = "it needs `--enable-feature=promql-experimental-functions`".to_owned();
+            for (name, flag) in remarks.experimental {
+                let message = format!("`{name}` is experimental: Prometheus refuses it without a feature flag");
+                let help = format!("it needs `--enable-feature={flag}`");
                 sink.warning(Code::ExperimentalPromql, node.span, message, help);
             }
         }
@@ -268,72 +276,23 @@ fn check_recording(record: &str, span: Span, fields: &Fields<'_>, sink: &mut Sin
         sink.error(Code::BadRule, span, format!("`{}` is not a metric's name", shorten(record)), help);
     }
     for key in ["for", "keep_firing_for", "annotations"] {
-        let filled = |node: &&Node| node.as_text() != Some("") && node.as_mapping() != Some(&[]);
+        let filled = |node: &&Node| match node.as_scalar() {
+            Some(scalar) => !scalar.text.is_empty() && duration::parse_ms(&scalar.text) != Some(0),
+            None => node.as_mapping() != Some(&[]),
+        };
         if let Some(node) = fields.get(key).filter(filled) {
             sink.error(Code::BadRule, node.span, format!("a recording rule has no `{key}`"), "remove it".to_owned());
         }
     }
 }
 
-/// Reports templates whose `{{` is never closed.
+/// Reports templates that Prometheus cannot parse.
 fn check_templates(map: &Node, sink: &mut Sink) {
     for entry in map.as_mapping().unwrap_or_default() {
-        if entry.value.as_text().is_some_and(|text| !templates_close(text)) {
-            let message = format!("the template in `{}` is not closed", shorten(&entry.key));
-            sink.error(Code::BadTemplate, entry.value.span, message, "close each `{{` with `}}`".to_owned());
-        }
-    }
-}
-
-fn templates_close(text: &str) -> bool {
-    let mut rest = text;
-    while let Some(at) = rest.find("{{") {
-        let Some(end) = end_of_action(&rest[at + 2..]) else { return false };
-        rest = &rest[at + 2 + end..];
-    }
-    true
-}
-
-/// Finds where a template's action ends, past strings in it.
-fn end_of_action(text: &str) -> Option<usize> {
-    let bytes = text.as_bytes();
-    if text.trim_start_matches(['-', ' ']).starts_with("/*") {
-        return text.find("}}").map(|at| at + 2);
-    }
-    let mut at = 0;
-    while at < bytes.len() {
-        match bytes[at] {
-            b'}' if bytes.get(at + 1) == Some(&b'}') => return Some(at + 2),
-            quote @ (b'"' | b'`' | b'\'') => {
-                at += 1;
-                while at < bytes.len() && bytes[at] != quote {
-                    at += if bytes[at] == b'\\' && quote != b'`' { 2 } else { 1 };
-                }
-                at += 1;
-            }
-            _ => at += 1,
-        }
-    }
-    None
-}
-
-#[cfg(test)]
-mod tests {
-    use super::templates_close;
-
-    #[test]
-    fn templates_are_closed_or_not() {
-        for (text, fine) in [
-            ("plain } text", true),
-            ("{{ $value }} of {{ $labels.job }}", true),
-            ("{{ printf \"}} %s\" $value }}", true),
-            ("{{ `{{` }}", true),
-            ("{{/* note */}} x", true),
-            ("{{ $value }", false),
-            ("{{ $value", false),
-            ("{{ \"open }}", false),
-        ] {
-            assert_eq!(templates_close(text), fine, "{text}");
+        if let Some(reason) = entry.value.as_text().and_then(|text| template::check(text).err()) {
+            let message = format!("the template in `{}` is wrong: {reason}", shorten(&entry.key));
+            let help = "templates are Go's: `{{ $labels.NAME }}`, `{{ $value | humanize }}`".to_owned();
+            sink.error(Code::BadTemplate, entry.value.span, message, help);
         }
     }
 }

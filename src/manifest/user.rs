@@ -54,7 +54,16 @@ pub(crate) fn read(merged: &Merged, header: &Header<'_>, collector: &mut Collect
     let (authentication, password) = match get("authentication") {
         Some(node) => match read_authentication(node, name, sink) {
             Some(read) => read,
-            None => return,
+            None => {
+                // Whose rules and limits they are is not known now, but what is wrong with them is told all the same.
+                if let Some(node) = get("authorization") {
+                    read_authorization(node, !is_v1, sink);
+                }
+                if let Some(node) = get("quotas") {
+                    read_quotas(node, sink);
+                }
+                return;
+            }
         },
         None => (Authentication::None, None),
     };

@@ -3,6 +3,8 @@
 //! The event parser under `serde-saphyr` is used directly: it gives places for keys and values, the raw text of
 //! scalars and whether they were quoted, which deserializing cannot.
 
+use std::borrow::Cow;
+
 use granit_parser::{ErrorKind, Parser, Span as EventSpan};
 
 use super::codes::Code;
@@ -43,9 +45,42 @@ pub(crate) struct Parsed {
     pub(crate) nodes: usize,
 }
 
+/// The most lines of quoted text in one file that may stand too far left, and the most bytes that are parsed again for them.
+const MAX_LINES_TOO_FAR_LEFT: usize = 100;
+const MAX_BYTES_AGAIN: usize = 8 << 20;
+
 /// Reads all documents of a file. After a broken document it goes on with the next one.
+///
+/// Kubernetes' library and Prometheus' take quoted text whose further lines stand as far left as they like, contrary to
+/// the YAML specification and to the parser. The space before such a line means nothing, so it is added.
 pub(crate) fn parse(text: &str, file: u32, max_nodes: usize) -> Parsed {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let (parsed, mut line_too_far_left) = parse_once(text, file, max_nodes);
+    if line_too_far_left.is_none() {
+        return parsed;
+    }
+    let mut lines: Vec<Cow<'_, str>> = text.split_inclusive('\n').map(Cow::Borrowed).collect();
+    let deepest = lines.iter().map(|line| line.len() - line.trim_start_matches(' ').len()).max().unwrap_or_default();
+    let mut bytes_again = 0;
+    for _ in 0..MAX_LINES_TOO_FAR_LEFT {
+        let Some(line) = line_too_far_left.and_then(|line| lines.get_mut(line.checked_sub(1)?)) else { break };
+        if matches!(line, Cow::Owned(_)) || bytes_again > MAX_BYTES_AGAIN {
+            break;
+        }
+        *line = Cow::Owned(format!("{}{line}", " ".repeat(deepest + 1)));
+        let indented = lines.concat();
+        bytes_again += indented.len();
+        let (again, next) = parse_once(&indented, file, max_nodes);
+        if next.is_none() && again.problems.len() < parsed.problems.len() {
+            return again;
+        }
+        line_too_far_left = next;
+    }
+    parsed
+}
+
+/// Says too in which line quoted text first stands too far left.
+fn parse_once(text: &str, file: u32, max_nodes: usize) -> (Parsed, Option<usize>) {
     let options = granit_parser::options! {
         emit_comments: false,
         emit_unresolved_aliases: true,
@@ -54,19 +89,25 @@ pub(crate) fn parse(text: &str, file: u32, max_nodes: usize) -> Parsed {
     };
     let mut parser = Parser::new_from_str_with_options(text, options);
     let mut parsed = Parsed::default();
+    let mut line_too_far_left = None;
     if let Some(line) = text.lines().position(|line| line.starts_with("<<<<<<< ")) {
         let span = Span { file, line: u32::try_from(line + 1).unwrap_or(u32::MAX), column: 1 };
         let mut conflict = problem(Code::InvalidYaml, span, "this file holds an unresolved merge conflict");
         conflict.help = Some("resolve it, and remove the lines with `<<<<<<<`, `=======` and `>>>>>>>`".to_owned());
         parsed.problems.push(conflict);
-        return parsed;
+        return (parsed, None);
     }
     let mut builder = Builder::new(file, max_nodes.min(MAX_NODES));
     loop {
         let failure = match parser.next_event() {
             None => break,
             Some(Ok((event, span))) => builder.take(event, span, &mut parsed).err(),
-            Some(Err(error)) => Some(scan_problem(&error, file)),
+            Some(Err(error)) => {
+                if matches!(error.kind(), ErrorKind::InvalidQuotedScalarIndent) {
+                    line_too_far_left = line_too_far_left.or(Some(error.marker().line()));
+                }
+                Some(scan_problem(&error, file))
+            }
         };
         let Some(mut problem) = failure else { continue };
         explain(&mut problem, text);
@@ -78,7 +119,7 @@ pub(crate) fn parse(text: &str, file: u32, max_nodes: usize) -> Parsed {
         }
     }
     parsed.nodes = builder.total;
-    parsed
+    (parsed, line_too_far_left)
 }
 
 /// Turns the parser's position into ours.

@@ -282,6 +282,7 @@ mod tests {
         assert!(docs.len() >= 10);
         for doc in docs {
             assert!(!doc.title.is_empty() && !doc.description.is_empty(), "{}:{}", doc.file, doc.line);
+            assert!(super::super::CODES.iter().any(|code| code.code == doc.code), "{} is explained", doc.code);
         }
     }
 }

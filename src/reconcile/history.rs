@@ -9,7 +9,7 @@ use crate::domain::observed::ObservedState;
 use crate::domain::resource::ResourceId;
 use crate::plan::fields::{self, Seen};
 use crate::plan::types::FieldValue;
-use crate::ports::{JournalContents, JournalEntry, JournalPhase, ReportBranch};
+use crate::ports::{JournalEntry, JournalPhase, LocalClusterState, ReportBranch};
 
 use super::PassError;
 
@@ -98,8 +98,13 @@ fn parse_inventory(bytes: &[u8]) -> Result<Inventory, String> {
 ///
 /// What was done counts. What was only intended counts where the cluster shows exactly that; otherwise nothing is known
 /// of it, and the prior record stays.
-pub(super) fn fold_journal(mut inventory: Inventory, journal: &JournalContents, observed: &ObservedState) -> Inventory {
-    for (run, entries) in &journal.runs {
+pub(super) fn fold_journal(
+    inventory: &mut Inventory,
+    local: Option<&dyn LocalClusterState>,
+    observed: &ObservedState,
+) -> Result<(), PassError> {
+    let Some(local) = local else { return Ok(()) };
+    for (run, entries) in &local.journal().read().map_err(PassError::State)?.runs {
         if run.cluster_id != observed.cluster.id {
             continue;
         }
@@ -112,11 +117,11 @@ pub(super) fn fold_journal(mut inventory: Inventory, journal: &JournalContents, 
                 JournalPhase::Failed => false,
             };
             if landed {
-                fold(&mut inventory, entry, observed);
+                fold(inventory, entry, observed);
             }
         }
     }
-    inventory
+    Ok(())
 }
 
 fn is_deletion(entry: &JournalEntry) -> bool {

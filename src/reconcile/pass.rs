@@ -27,7 +27,7 @@ use super::passwords::{self, Secrets};
 const TOPIC_ALREADY_EXISTS: &str = "TOPIC_ALREADY_EXISTS";
 
 /// How often a plan is made while brokers do not show what the controller has.
-const MOST_LOOKS: usize = 6;
+const MOST_LOOKS: usize = 11;
 
 /// Brokers are usually behind for less than a second, and for several after thousands of topics.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
@@ -132,15 +132,11 @@ impl<'a> Pass<'a> {
         let Observation { history, mut observed } = observation;
         self.look_up(&mut observed, desired, &history.inventory).await?;
         let local = self.open_local(&desired.environment, &observed)?;
-        let inventory = match &local {
-            Some(local) => {
-                fold_journal(history.inventory, &local.journal().read().map_err(PassError::State)?, &observed)
-            }
-            None => history.inventory,
-        };
         let source = PlanSource { base: history.last_applied_revision, ..source.clone() };
         let mut looks_left = MOST_LOOKS;
+        let mut inventory = history.inventory;
         let mut plan = loop {
+            fold_journal(&mut inventory, local.as_deref(), &observed)?;
             let mut plan = self.compare(desired, &observed, &inventory, local.as_deref(), &source);
             self.add_evidence(&mut plan).await?;
             let hidden = self.ask_for_dry_run(&mut plan).await?;

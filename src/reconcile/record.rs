@@ -80,12 +80,8 @@ impl Pass<'_> {
             return Err(PassError::Stale(broken));
         }
         let local = self.open_local(&plan.environment, &observed)?;
-        let inventory = match &local {
-            Some(local) => {
-                fold_journal(history.inventory, &local.journal().read().map_err(PassError::State)?, &observed)
-            }
-            None => history.inventory,
-        };
+        let mut inventory = history.inventory;
+        fold_journal(&mut inventory, local.as_deref(), &observed)?;
         Ok(Planned { plan, observed, inventory, local })
     }
 

@@ -139,6 +139,8 @@ async fn every_spelling_is_confirmed_and_read_back_without_a_difference() {
         "count_values(\"v\", x) * on(v) group_right(z) y",
         "quantile(0.5, x) > NaN",
         "((x))",
+        "up{a=`\\.x`, b=~`[\\w-.]+`, c!~\"\\\\Qa.b\\\\E|[[]\"}",
+        "x{path=~\"/api/{id}/[0-9]{2}\", account=\"a@123456789012\"}",
     ];
     let mut rules: Vec<Rule> = Vec::new();
     for (number, expression) in expressions.iter().enumerate() {

@@ -93,7 +93,8 @@ fn topics_are_refused_where_kafka_or_strimzi_would() {
         ("[]", "wrong-type"),
         ("{config: {retention.ms: null}}", "bad-config-value"),
         ("{config: {retention.ms: {a: 1}}}", "wrong-type"),
-        ("{config: {retention.ms: 1e7}}", "bad-config-value"),
+        ("{config: {retention.ms: 1e-7}}", "bad-config-value"),
+        ("{config: {retention.ms: .inf}}", "wrong-type"),
         ("{config: {retention.ms: 7d}}", "bad-config-value"),
         ("{config: {retention: 1}}", "unknown-config-key"),
         ("{config: {min.compaction.lag.ms: 5, max.compaction.lag.ms: 4}}", "config-conflict"),
@@ -252,6 +253,13 @@ fn users_are_refused_where_strimzi_would() {
         &["4:80 error unknown-field"],
     );
     codes(&v1(""), &["1:1 error missing-field"]);
+    let problems = load_text(&user(
+        "u",
+        "{authentication: {type: SCRAM-SHA-512}, authorization: {type: simple, acls: [{resource: {type: topic, name: a}, operations: [read]}]}, quotas: {producerByteRate: 0}}",
+    ));
+    assert_eq!(problems.1.len(), 3, "{:#?}", problems.1);
+    let problems = load_text(&topic("{config: {retention.ms: 7d}}")).1;
+    assert!(problems[0].contains("Kafka knows no units"), "{problems:?}");
 }
 
 #[test]
@@ -492,9 +500,22 @@ fn rules_mean_what_prometheus_means() {
     assert_eq!((group.value.interval_ms, group.value.query_offset_ms), (Some(30_000), Some(60_000)));
     assert_eq!(group.value.rules[0].labels.get("severity").map(String::as_str), Some("1"));
     assert_eq!(group.location.to_string(), "base/a.yaml:2:9");
+    assert_eq!(group.field_location("rules.0").to_string(), "base/a.yaml:6:5");
     state_of("groups: []\n");
     state_of("groups:\n");
     state_of(&rule_resource("[]"));
+}
+
+#[test]
+fn rules_are_taken_where_prometheus_takes_them() {
+    for group in [
+        "{name: g, limit: -1, rules: [{record: b, expr: up, for: 0s, keep_firing_for: '0', annotations: {}}]}",
+        "{name: g, rules: [{alert: A, expr: 'up{a=`\\.`, b=~\"[\\\\w-.]+\"}'}]}",
+        "{name: g, rules: [{alert: A, expr: up, labels: {a: '{{ with query \"up\" }}{{ . | first | value }}{{ end }}'}}]}",
+    ] {
+        state_of(&rule_resource(&format!("[{group}]")));
+        state_of(&format!("groups: [{group}]"));
+    }
 }
 
 #[test]
@@ -515,6 +536,10 @@ fn rules_are_refused_where_prometheus_would() {
         ("{name: g, rules: [{alert: A, expr: up, for: 1.5h}]}", "bad-duration"),
         ("{name: g, rules: [{alert: A, expr: up, labels: {__name__: x}}]}", "bad-rule"),
         ("{name: g, rules: [{alert: A, expr: up, annotations: {a: '{{ $x'}}]}", "bad-template"),
+        ("{name: g, rules: [{alert: A, expr: up, labels: {a: '{{ $valu }}'}}]}", "bad-template"),
+        ("{name: g, rules: [{alert: A, expr: up, annotations: {a: '{{ if $value }}x'}}]}", "bad-template"),
+        ("{name: g, rules: [{alert: A, expr: up, annotations: {'': x}}]}", "bad-rule"),
+        ("{name: g, rules: [{alert: A, expr: 'up{a=~\"x**\"}'}]}", "bad-promql"),
         ("{name: g, rules: [{alert: A, expr: up, severity: x}]}", "unknown-field"),
         ("{name: g, rules: []}, {name: g, rules: []}", "duplicate-rule-group"),
     ] {
@@ -526,6 +551,7 @@ fn rules_are_refused_where_prometheus_would() {
         &["5:70 error wrong-type"],
     );
     codes("groups: []\nnamespace: x\n", &[]);
+    codes("groups:\n  name: a\n  rules: []\n", &["2:3 error wrong-type"]);
     codes("groups: [{name: a, rules: []}]\nnamespace: x\n", &["2:1 error unknown-field"]);
     codes("groups: []\n---\ngroups: []\n", &["3:1 warning extra-rule-document"]);
 }

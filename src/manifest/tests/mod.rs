@@ -56,7 +56,7 @@ const TOPIC: &str = "apiVersion: kafka.strimzi.io/v1beta2\nkind: KafkaTopic\nmet
 #[test]
 fn a_topic_is_read_with_its_places() {
     let state = state_of(
-        "apiVersion: kafka.strimzi.io/v1beta2\nkind: KafkaTopic\nmetadata:\n  name: orders\n  labels:\n    strimzi.io/cluster: my\nspec:\n  topicName: Orders.v1\n  partitions: 3\n  replicas: 2\n  config:\n    retention.ms: 604800000\n    cleanup.policy: [compact, delete]\n    preallocate: yes\n    min.cleanable.dirty.ratio: 0.50\n",
+        "apiVersion: kafka.strimzi.io/v1beta2\nkind: KafkaTopic\nmetadata:\n  name: orders\n  labels:\n    strimzi.io/cluster: my\nspec:\n  topicName: Orders.v1\n  partitions: 3\n  replicas: 2\n  config:\n    retention.ms: 604800000\n    cleanup.policy: [compact, delete]\n    preallocate: yes\n    min.cleanable.dirty.ratio: 0.50\n    segment.bytes: 1.073741824e+09\n",
     );
     let topic = &state.topics.values().next().expect("one topic");
     assert_eq!(topic.value.name.as_str(), "Orders.v1");
@@ -69,7 +69,8 @@ fn a_topic_is_read_with_its_places() {
             ("cleanup.policy", "compact,delete"),
             ("min.cleanable.dirty.ratio", "0.5"),
             ("preallocate", "true"),
-            ("retention.ms", "604800000")
+            ("retention.ms", "604800000"),
+            ("segment.bytes", "1073741824")
         ]
     );
     assert_eq!(topic.location.to_string(), "base/a.yaml:4:9");

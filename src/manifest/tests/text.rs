@@ -50,6 +50,26 @@ fn broken_text_is_explained() {
 }
 
 #[test]
+fn quoted_text_may_go_on_further_left() {
+    let rule = |expr: &str| format!("groups:\n- name: g\n  rules:\n  - alert: A\n    expr: {expr}\n    for: 5m\n");
+    for expr in ["\"up\n    > 1\"", "'up\n> 1'", "\"up\n\n  > 1\"", "\"up\n > \\\n 1\""] {
+        let state = state_of(&rule(expr));
+        let text = &state.rule_groups.values().next().expect("one group").value.rules[0].expr;
+        assert_eq!(text.split_whitespace().collect::<Vec<_>>(), ["up", ">", "1"], "{expr}");
+    }
+    // A quote that is not closed stays a problem, and so does what else is wrong.
+    for (text, place) in [
+        (rule("\"up > 1"), ":6:"),
+        (format!("a: [1\n---\n{}", rule("'up\n> 1'")), ":1:4 "),
+        (rule(&format!("\"up{}\"", "\n> 1".repeat(1_000))), ":6:1 "),
+    ] {
+        let problems = load_text(&text).1;
+        assert!(problems.len() == 1 && problems[0].contains(place), "{problems:#?}");
+        assert!(problems[0].contains("error invalid-yaml"), "{problems:#?}");
+    }
+}
+
+#[test]
 fn one_broken_document_does_not_hide_problems_of_the_next() {
     check(
         &format!("a: [1\n---\n{TOPIC}spec: {{partition: 1}}\n"),
@@ -81,15 +101,20 @@ fn anchors_and_merge_keys_mean_what_kubernetes_means() {
     assert_eq!(config, ["retention.ms=5", "segment.ms=2"]);
     let problems = load_text(&format!("{TOPIC}spec: {{config: {{retention.ms: 5, <<: {{retention.ms: 1}}}}}}\n")).1;
     assert!(problems[0].contains("ambiguous-merge-key"), "{problems:?}");
+    let state = state_of(
+        "groups:\n- name: g\n  rules:\n  - &a {alert: A, expr: up, for: 1m}\n  - alert: B\n    for: 2m\n    <<: *a\n",
+    );
+    let rules = &state.rule_groups.values().next().expect("one group").value.rules;
+    assert_eq!((rules[1].name(), rules[1].expr.as_str()), ("B", "up"));
 }
 
 #[test]
 fn what_a_foreign_document_does_wrong_is_not_our_business() {
     let state = state_of(
-        "apiVersion: apps/v1\nkind: Deployment\nspec: {a: 1, a: 2, b: !vault x}\n---\nreplicaCount: 1\n---\nkind: KafkaTopic\napiVersion: platform.confluent.io/v1beta1\nmetadata: {name: x}\n",
+        "apiVersion: apps/v1\nkind: Deployment\nspec: {a: 1, a: 2, b: !vault x}\n---\nreplicaCount: 1\n---\nkind: KafkaTopic\napiVersion: platform.confluent.io/v1beta1\nmetadata: {name: x}\n---\napiVersion: 1\ngroups: [{orgId: 1, name: g, rules: [{uid: a}]}]\n",
     );
     let passed: Vec<String> = state.passed_over.iter().map(|(name, count)| format!("{name} {count}")).collect();
-    assert_eq!(passed, ["(no kind) 1", "apps/v1/Deployment 1", "platform.confluent.io/v1beta1/KafkaTopic 1"]);
+    assert_eq!(passed, ["(no kind) 2", "apps/v1/Deployment 1", "platform.confluent.io/v1beta1/KafkaTopic 1"]);
 }
 
 #[test]
@@ -115,6 +140,7 @@ fn misspelt_manifests_of_ours_are_not_passed_over() {
             "apiVersion: kafka.stirmzi.io/v1\nkind: KafkaTopic\n",
             "unknown-api-version: KafkaTopic is not a kind of the group `kafka.stirmzi.io`",
         ),
+        ("apiVersion: 1\nkind: KafkaUser\n", "wrong-type: `apiVersion` must be a string"),
         ("apiVersion: v1\nkind: KafkaUser\n", "unknown-api-version: KafkaUser is not a kind of the group ``"),
         (
             "apiVersion: driftless.dev/v1\nkind: KafkaAlc\n",

@@ -54,14 +54,24 @@ fn written_out(address: Ipv6Addr) -> String {
     address.segments().map(|group| format!("{group:x}")).join(":")
 }
 
-/// Says whether some client's host is meant by both.
-pub(super) fn hosts_overlap(one: &str, other: &str) -> bool {
-    if one == ANY_HOST || other == ANY_HOST || one == other {
-        return true;
+/// The host of an ACL, read once for many comparisons.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Clients<'a> {
+    host: &'a str,
+    block: Option<Network>,
+}
+
+impl<'a> Clients<'a> {
+    pub(super) fn of(host: &'a str) -> Self {
+        Self { host, block: Network::parse(host) }
     }
-    match (Network::parse(one), Network::parse(other)) {
-        (Some(one), Some(other)) => one.overlaps(other),
-        (Some(_) | None, _) => false,
+
+    /// Says whether some client is meant by both.
+    pub(super) fn overlap(self, other: Clients<'_>) -> bool {
+        if let (Some(one), Some(other)) = (self.block, other.block) {
+            return one.overlaps(other);
+        }
+        self.host == ANY_HOST || other.host == ANY_HOST || self.host == other.host
     }
 }
 
@@ -87,8 +97,8 @@ mod tests {
             ("10.0.0.1/32", "10.0.0.1", true),
             ("web", "web.example.org", false),
         ] {
-            assert_eq!(hosts_overlap(one, other), expected, "{one} {other}");
-            assert_eq!(hosts_overlap(other, one), expected, "{other} {one}");
+            assert_eq!(Clients::of(one).overlap(Clients::of(other)), expected, "{one} {other}");
+            assert_eq!(Clients::of(other).overlap(Clients::of(one)), expected, "{other} {one}");
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::Grant;
-use super::host::hosts_overlap;
+use super::host::Clients;
 use super::index::{EVERY_NAME, EVERYBODY};
 use super::overlap::allowing;
 use crate::domain::acl::{AclBinding, AclOperation, AclPermission, AclResourceType, PatternType};
@@ -14,9 +14,9 @@ type Whom<'a> = Option<&'a str>;
 /// Hosts of the allows of one operation, by the names that they are about.
 #[derive(Default)]
 struct Allows<'a> {
-    every_name: Vec<&'a str>,
-    literals: BTreeMap<&'a str, Vec<&'a str>>,
-    prefixes: BTreeMap<&'a str, Vec<&'a str>>,
+    every_name: Vec<Clients<'a>>,
+    literals: BTreeMap<&'a str, Vec<Clients<'a>>>,
+    prefixes: BTreeMap<&'a str, Vec<Clients<'a>>>,
     prefix_lengths: BTreeSet<usize>,
 }
 
@@ -54,7 +54,7 @@ pub(super) fn denies(grants: &[Grant<'_>], live: Option<&BTreeSet<AclBinding>>) 
 
 impl<'a> Allows<'a> {
     fn add(&mut self, binding: &'a AclBinding) {
-        let (name, host) = (binding.resource_name.as_str(), binding.host.as_str());
+        let (name, host) = (binding.resource_name.as_str(), Clients::of(&binding.host));
         match binding.pattern_type {
             PatternType::Literal if name == EVERY_NAME => self.every_name.push(host),
             PatternType::Literal => self.literals.entry(name).or_default().push(host),
@@ -68,8 +68,9 @@ impl<'a> Allows<'a> {
     /// Says whether some request is both allowed here and denied there.
     fn overlap(&self, deny: &AclBinding) -> bool {
         let name = deny.resource_name.as_str();
-        let on_host = |hosts: &Vec<&str>| hosts.iter().any(|host| hosts_overlap(host, &deny.host));
-        let below = |names: &BTreeMap<&str, Vec<&str>>| {
+        let denied = Clients::of(&deny.host);
+        let on_host = |hosts: &Vec<Clients<'_>>| hosts.iter().any(|host| host.overlap(denied));
+        let below = |names: &BTreeMap<&str, Vec<Clients<'_>>>| {
             let from = names.range::<str, _>((std::ops::Bound::Included(name), std::ops::Bound::Unbounded));
             from.take_while(|(found, _)| found.starts_with(name)).any(|(_, hosts)| on_host(hosts))
         };

@@ -23,6 +23,7 @@ type Key<'a> = (&'a str, AclResourceType, AclOperation, PatternType, &'a str, Ho
 /// What wider bindings of a principal look like, so that only those are looked for.
 #[derive(Debug, Default)]
 struct Shape {
+    has_every_name: bool,
     prefix_lengths: BTreeSet<usize>,
     block_lengths: BTreeSet<u8>,
 }
@@ -47,6 +48,7 @@ impl<'a> Index<'a> {
 
     fn add(&mut self, position: usize, binding: &'a AclBinding) {
         let shape = self.shapes.entry((binding.principal.as_str(), binding.resource_type)).or_default();
+        shape.has_every_name |= binding.resource_name == EVERY_NAME;
         if binding.pattern_type == PatternType::Prefixed {
             shape.prefix_lengths.insert(binding.resource_name.len());
         }
@@ -82,9 +84,9 @@ impl<'a> Index<'a> {
             let blocks = shape.block_lengths.iter().filter_map(|length| {
                 block.filter(|block| *length <= block.length()).map(|block| Host::Block(block.shortened(*length)))
             });
-            let hosts: Vec<Host<'_>> =
-                [Host::Text(ANY_HOST)].into_iter().chain(blocks).chain([Host::Text(&binding.host)]).collect();
-            for (pattern, name) in patterns_over(binding, &shape.prefix_lengths) {
+            let own = (binding.host != ANY_HOST).then_some(Host::Text(&binding.host));
+            let hosts: Vec<Host<'_>> = [Host::Text(ANY_HOST)].into_iter().chain(blocks).chain(own).collect();
+            for (pattern, name) in patterns_over(binding, shape) {
                 for operation in operations {
                     for host in &hosts {
                         let key = (principal, binding.resource_type, *operation, pattern, name, *host);
@@ -100,15 +102,18 @@ impl<'a> Index<'a> {
 }
 
 /// The patterns that match every name that the binding's own matches, the widest first.
-fn patterns_over<'b>(binding: &'b AclBinding, prefix_lengths: &BTreeSet<usize>) -> Vec<(PatternType, &'b str)> {
+fn patterns_over<'b>(binding: &'b AclBinding, shape: &Shape) -> Vec<(PatternType, &'b str)> {
     let name = binding.resource_name.as_str();
-    let mut patterns = vec![(PatternType::Literal, EVERY_NAME)];
+    let mut patterns = Vec::new();
+    if shape.has_every_name {
+        patterns.push((PatternType::Literal, EVERY_NAME));
+    }
     match binding.pattern_type {
         // A prefix is never wider than every name: not even the prefix `*`, which is an asterisk like any other sign.
         PatternType::Literal if name == EVERY_NAME => return patterns,
         PatternType::Literal | PatternType::Prefixed => {}
     }
-    let prefixes = prefix_lengths.iter().filter_map(|length| name.get(..*length));
+    let prefixes = shape.prefix_lengths.iter().filter_map(|length| name.get(..*length));
     patterns.extend(prefixes.map(|prefix| (PatternType::Prefixed, prefix)));
     if binding.pattern_type == PatternType::Literal {
         patterns.push((PatternType::Literal, name));
