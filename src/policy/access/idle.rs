@@ -14,6 +14,8 @@ type Whom<'a> = Option<&'a str>;
 /// Hosts of the allows of one operation, by the names that they are about.
 #[derive(Default)]
 struct Allows<'a> {
+    /// Each host once: most often `*` alone.
+    hosts: BTreeMap<&'a str, Clients<'a>>,
     every_name: Vec<Clients<'a>>,
     literals: BTreeMap<&'a str, Vec<Clients<'a>>>,
     prefixes: BTreeMap<&'a str, Vec<Clients<'a>>>,
@@ -55,6 +57,7 @@ pub(super) fn denies(grants: &[Grant<'_>], live: Option<&BTreeSet<AclBinding>>) 
 impl<'a> Allows<'a> {
     fn add(&mut self, binding: &'a AclBinding) {
         let (name, host) = (binding.resource_name.as_str(), Clients::of(&binding.host));
+        self.hosts.insert(&binding.host, host);
         match binding.pattern_type {
             PatternType::Literal if name == EVERY_NAME => self.every_name.push(host),
             PatternType::Literal => self.literals.entry(name).or_default().push(host),
@@ -80,6 +83,9 @@ impl<'a> Allows<'a> {
         };
         if on_host(&self.every_name) {
             return true;
+        }
+        if !self.hosts.values().any(|host| host.overlap(denied)) {
+            return false;
         }
         match deny.pattern_type {
             PatternType::Literal if name == EVERY_NAME => {
