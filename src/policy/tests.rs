@@ -331,9 +331,8 @@ fn a_large_environment_is_judged_once_and_the_same_every_time() {
     assert_eq!(found, findings(&state, &[]));
 }
 
-#[test]
-fn rules_see_the_plan_and_the_day() {
-    let plan: Plan = serde_json::from_value(json!({
+fn plan() -> Plan {
+    serde_json::from_value(json!({
         "apiVersion": "driftless.dev/v1", "kind": "Plan", "id": "sha256:0", "environment": "prod",
         "cluster": {"id": "c", "brokers": 3}, "source": {"revision": null, "base": null},
         "summary": {"create": 0, "update": 0, "delete": 1, "held": 0, "blocked": 0, "unmanaged": 0},
@@ -341,7 +340,12 @@ fn rules_see_the_plan_and_the_day() {
         "actions": [{"id": "topic/a/delete", "kind": "topic", "name": "a", "action": "delete", "origin": "change",
             "reason": "removed-from-git", "risk": "irreversible", "status": "planned", "fields": []}],
     }))
-    .expect("is a plan");
+    .expect("is a plan")
+}
+
+#[test]
+fn rules_see_the_plan_and_the_day() {
+    let plan = plan();
     let text = "package driftless.own\n\nwarn contains sprintf(\"%s on %s\", [action.id, input.today]) if some action in input.plan.actions\n";
     let (state, packs) = (desired(&[]), pack(text));
     let input = PolicyInput { desired: &state, plan: Some(&plan), observed: None, packs: &packs, today: TODAY };
@@ -445,16 +449,31 @@ warn contains sprintf("%v", [problems]) if {
 }
 "#;
     let schema = include_str!("../../docs/reference/policy-input.schema.json");
-    let packs = [Pack {
-        name: "policy".into(),
-        files: vec![("policy/own.rego".into(), text.into())],
-        data: vec![("policy/data.json".into(), format!("{{\"schema\": {schema}}}"))],
-        ..Pack::default()
-    }];
-    let found = findings(&desired(&[("orders", 3, "2")]), &packs);
-    let own: Vec<&Finding> =
-        found.iter().filter(|finding| finding.code == "warn" || finding.code == "policy-error").collect();
-    assert!(own.is_empty(), "{own:#?}");
+    let facts = BrokerFacts { rack: Some("a".into()), ..BrokerFacts::default() };
+    let cluster = ClusterFacts {
+        id: "c".into(),
+        brokers: BTreeMap::from([(1, facts)]),
+        metadata_version: Some(25),
+        own_principal: None,
+        security_protocol: Some(crate::domain::observed::SecurityProtocol::SaslSsl),
+        lacking: BTreeMap::new(),
+    };
+    let (observed, plan) = (ObservedState::nothing(cluster, "not asked"), plan());
+    let state = desired(&[("orders", 3, "2")]);
+    let problems = |schema: &str, plan: Option<&Plan>, observed: Option<&ObservedState>| -> Vec<Finding> {
+        let packs = [Pack {
+            name: "policy".into(),
+            files: vec![("policy/own.rego".into(), text.into())],
+            data: vec![("policy/data.json".into(), format!("{{\"schema\": {schema}}}"))],
+            ..Pack::default()
+        }];
+        let found = judge(&PolicyInput { desired: &state, plan, observed, packs: &packs, today: TODAY });
+        found.into_iter().filter(|finding| finding.code == "warn" || finding.code == "policy-error").collect()
+    };
+    assert_eq!(problems(schema, None, None), []);
+    assert_eq!(problems(schema, Some(&plan), Some(&observed)), []);
+    let other = schema.replace("\"observedFingerprint\"", "\"x\"").replace("\"today\"", "\"yesterday\"");
+    assert_eq!(problems(&other, None, None).len(), 1);
 }
 
 #[test]

@@ -196,7 +196,7 @@ impl Reader<'_> {
                 match index.as_ref() {
                     Expr::String { value, span, .. } => {
                         let name = value.as_string().ok()?;
-                        self.field(&shape?, &name, span, refr.span().text())
+                        self.field(&shape?, name, span, refr.span().text())
                     }
                     other => {
                         self.expression(other);

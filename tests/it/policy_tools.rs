@@ -145,3 +145,28 @@ fn findings_can_be_read_as_results_of_tests() {
         outcome.stdout
     );
 }
+
+/// The engine's own `json.match_schema` says whether what rules see has the documented shape, for every kind of resource.
+#[test]
+fn the_example_has_the_documented_shape() {
+    fn copy(from: &std::path::Path, to: &std::path::Path) {
+        std::fs::create_dir_all(to).expect("is made");
+        for entry in std::fs::read_dir(from).expect("can be listed") {
+            let path = entry.expect("an entry").path();
+            let target = to.join(path.file_name().expect("a name"));
+            if path.is_dir() {
+                copy(&path, &target);
+            } else {
+                std::fs::copy(&path, &target).expect("is copied");
+            }
+        }
+    }
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let rule = "package driftless.shape\n\nwarn_shape contains sprintf(\"%v\", [problems]) if {\n\t[fits, problems] := json.match_schema(input, data.schema)\n\tnot fits\n}\n";
+    let schema = std::fs::read_to_string(root.join("docs/reference/policy-input.schema.json")).expect("is there");
+    let desk = Desk::new();
+    copy(&root.join("example-repo"), desk.path());
+    let desk = desk.file("policy/shape.rego", rule).file("policy/shape.json", &format!("{{\"schema\": {schema}}}"));
+    let outcome = desk.run("validate");
+    assert!(outcome.code == 0 && !outcome.stdout.contains("[warn-shape]"), "{}", outcome.stdout);
+}

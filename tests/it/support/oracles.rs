@@ -22,6 +22,7 @@ pub(crate) struct Oracles {
 }
 
 /// Returns the oracles, or says why the test is skipped.
+#[allow(clippy::disallowed_methods, clippy::print_stderr, reason = "whoever runs the tests says where the oracles are")]
 pub(crate) fn oracles() -> Option<Oracles> {
     match std::env::var_os("DRIFTLESS_TEST_ORACLES") {
         Some(directory) => Some(Oracles { directory: directory.into() }),
