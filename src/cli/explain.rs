@@ -38,7 +38,11 @@ pub(super) fn all_codes() -> Vec<CodeDoc> {
 pub(super) fn run(arguments: &ExplainArgs, console: &Console) -> Result<Exit, CommandError> {
     let repository = RepositoryArgs { path: arguments.path.clone(), revision: RevisionArgs { revision: None } };
     // A repository that cannot be read explains nothing of its own, and keeps nobody from the rest.
-    let packs = super::policy::packs(&PackArgs { repository, environment: None }).unwrap_or_default();
+    let is_repository = arguments.path.join(manifest::REPOSITORY_FILE).is_file();
+    let packs = match is_repository {
+        true => super::policy::packs(&PackArgs { repository, environment: None }).unwrap_or_default(),
+        false => Vec::new(),
+    };
     console.data(&explain(&arguments.code, TABLES, &policy::guides(&packs))?)?;
     Ok(Exit::Done)
 }
