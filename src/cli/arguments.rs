@@ -282,6 +282,8 @@ pub(super) enum ProblemFormat {
     Markdown,
     /// For code scanning
     Sarif,
+    /// For CI systems that show results of tests
+    Junit,
 }
 
 /// Where driftless keeps its own files.

@@ -5,7 +5,7 @@ use crate::domain::desired::DesiredState;
 use crate::domain::diagnostic::Diagnostic;
 use crate::domain::snapshot::{Snapshot, SnapshotFile};
 use crate::manifest::{self, Documents, LoadOptions, RepositoryFile};
-use crate::policy::Pack;
+use crate::policy::{self, Pack};
 
 /// An environment that was loaded without an error.
 pub(super) struct Loaded {
@@ -46,26 +46,39 @@ pub(super) fn load(snapshot: &Snapshot, environment: &str) -> Result<Loaded, Com
     }
 }
 
-/// Gathers the Rego files below each directory. One that cannot be read is an error: a rule must not go missing.
+/// Gathers the Rego and data files below each directory. One that cannot be read is an error: a rule must not go missing.
 pub(super) fn packs(snapshot: &Snapshot, directories: &[String]) -> Result<Vec<Pack>, CommandError> {
-    let pack = |directory: &String| {
-        let prefix = format!("{}/", directory.trim_end_matches('/'));
-        let is_rule = |path: &str| path.starts_with(&prefix) && path.ends_with(".rego");
-        let mut files = Vec::new();
-        for (path, file) in snapshot.files.iter().filter(|(path, _)| is_rule(path)) {
-            let text = match file {
-                SnapshotFile::Content(bytes) => std::str::from_utf8(bytes).ok(),
-                SnapshotFile::TooLarge(_) | SnapshotFile::BadLink(_) | SnapshotFile::Unreadable(_) => None,
-            };
-            let unreadable = || {
-                CommandError::failed(format!("failed to read the policy `{path}`"))
-                    .hint("It must be UTF-8 text inside the repository. Nothing is planned without its rules.")
-            };
-            files.push((path.clone(), text.ok_or_else(unreadable)?.to_owned()));
+    directories.iter().map(|directory| pack(snapshot, directory)).collect()
+}
+
+fn pack(snapshot: &Snapshot, directory: &str) -> Result<Pack, CommandError> {
+    let at_root = directory == ".";
+    let prefix = if at_root { String::new() } else { format!("{}/", directory.trim_end_matches('/')) };
+    let mut pack = Pack { name: directory.to_owned(), ..Pack::default() };
+    for (path, file) in &snapshot.files {
+        let Some(below) = path.strip_prefix(&prefix) else { continue };
+        // At the root everything else is YAML too, so there only what is called data is data.
+        let is_data = policy::is_data_path(below) && (!at_root || below.starts_with("data"));
+        let is_case = policy::is_case_path(below) && !at_root;
+        if !below.ends_with(".rego") && !is_data && !is_case {
+            continue;
         }
-        Ok(Pack { name: directory.clone(), files })
-    };
-    directories.iter().map(pack).collect()
+        let text = match file {
+            SnapshotFile::Content(bytes) => std::str::from_utf8(bytes).ok(),
+            SnapshotFile::TooLarge(_) | SnapshotFile::BadLink(_) | SnapshotFile::Unreadable(_) => None,
+        };
+        let unreadable = || {
+            CommandError::failed(format!("failed to read the policy `{path}`"))
+                .hint("It must be UTF-8 text inside the repository. Nothing is planned without its rules.")
+        };
+        let entry = (path.clone(), text.ok_or_else(unreadable)?.to_owned());
+        match (is_data, is_case) {
+            (true, _) => pack.data.push(entry),
+            (false, true) => pack.cases.push(entry),
+            (false, false) => pack.files.push(entry),
+        }
+    }
+    Ok(pack)
 }
 
 #[cfg(test)]
@@ -81,6 +94,8 @@ mod tests {
         let directories = ["policy".to_owned()];
         let found = packs(&snapshot, &directories).expect("readable");
         assert_eq!(found[0].files, [("policy/a.rego".to_owned(), "package main".to_owned())]);
+        let found = packs(&snapshot, &[".".to_owned()]).expect("readable");
+        assert_eq!(found[0].files.len(), 2, "the root is a directory as well");
         snapshot.files.insert("policy/c.rego".to_owned(), SnapshotFile::BadLink("/etc".to_owned()));
         assert!(packs(&snapshot, &directories).expect_err("a bad link").render().contains("`policy/c.rego`"));
     }

@@ -58,6 +58,7 @@ pub(super) fn run(arguments: &ValidateArgs, console: &Console) -> Result<Exit, C
         ProblemFormat::Text => report::validation_text(&report, Style::Colour),
         ProblemFormat::Json => report::validation_json(&report),
         ProblemFormat::Markdown => report::validation_markdown(&report),
+        ProblemFormat::Junit => report::validation_junit(&report),
         ProblemFormat::Sarif => report::validation_sarif(&report, &explain::all_codes()),
     })?;
     Ok(match (report.errors(), report.denials()) {

@@ -52,7 +52,11 @@ pub(crate) fn read_exception(merged: &Merged, header: &Header<'_>, collector: &m
     let rules = texts(&spec, "rules", sink, |_, _, _| true);
     let resources = texts(&spec, "resources", sink, |raw, node, sink| {
         let kinds = ResourceKind::ALL.map(ResourceKind::as_str);
-        let is_kind = |kind: &str| kind.contains(['*', '?']) || kinds.contains(&kind);
+        // Findings about manifests that are no resource of their own are called after the manifest: `KafkaAcl/readers`.
+        let is_manifest = |kind: &str| {
+            kind.starts_with(|c: char| c.is_ascii_uppercase()) && kind.chars().all(|c| c.is_ascii_alphanumeric())
+        };
+        let is_kind = |kind: &str| kind.contains(['*', '?']) || kinds.contains(&kind) || is_manifest(kind);
         // `cluster` is what findings about no resource are called.
         let fine = ["cluster", "*"].contains(&raw)
             || raw.split_once('/').is_some_and(|(kind, name)| is_kind(kind) && !name.is_empty());

@@ -396,8 +396,24 @@ pub struct Waiver {
     pub exception: String,
     /// Its reason.
     pub reason: String,
-    /// Its last day, `YYYY-MM-DD`.
+    /// Its last day, `YYYY-MM-DD`; `never` for the `exception` rule of a pack.
     pub expires: String,
+    /// Days until then, 0 on the last one; absent when it never ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub days_left: Option<i32>,
+}
+
+impl Waiver {
+    /// Says who waives it, for how long and why, in one line.
+    pub fn sentence(&self) -> String {
+        let left = match self.days_left {
+            Some(0) => " (its last day)".to_owned(),
+            Some(1) => " (1 day left)".to_owned(),
+            Some(days) => format!(" ({days} days left)"),
+            None => String::new(),
+        };
+        format!("{} until {}{left}: {}", self.exception, self.expires, self.reason)
+    }
 }
 
 impl Finding {

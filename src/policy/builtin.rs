@@ -49,6 +49,11 @@ pub fn builtin_pack() -> Pack {
     Pack {
         name: "built-in".to_owned(),
         files: FILES.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect(),
+        cases: super::builtin_cases::FILES
+            .iter()
+            .map(|(path, text)| ((*path).to_owned(), (*text).to_owned()))
+            .collect(),
+        ..Pack::default()
     }
 }
 

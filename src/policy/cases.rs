@@ -1,7 +1,7 @@
 //! Cases of a pack: data that says which findings a rule gives for which input.
 //!
 //! A case file is YAML: a list of cases. `input` is laid over an environment `test` without anything in it, so a case says
-//! only what it is about.
+//! only what it is about; `manifest` is one manifest, for rules that see one at a time.
 
 use std::collections::BTreeSet;
 
@@ -9,8 +9,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Pack;
-use super::engine::{Budget, PackEngine};
-use crate::domain::desired::DesiredState;
+use super::engine::PackEngine;
+use super::limits::Budget;
+use crate::domain::desired::{DesiredState, Document};
+use crate::domain::diagnostic::Location;
+use crate::plan::types::Finding;
 
 /// One case.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -18,11 +21,37 @@ use crate::domain::desired::DesiredState;
 pub struct Case {
     /// What it shows, as a sentence.
     pub name: String,
-    /// What differs from an empty environment without a cluster (JSON Merge Patch).
-    pub input: Value,
+    /// What differs from an empty environment without a cluster (JSON Merge Patch); rules over the whole judge it.
+    #[serde(default)]
+    pub input: Option<Value>,
+    /// A manifest; rules on single manifests judge it.
+    #[serde(default)]
+    pub manifest: Option<Value>,
     /// The findings, as `CODE RESOURCE` or, when they are about no resource, `CODE`.
     #[serde(default)]
     pub findings: BTreeSet<String>,
+}
+
+impl Case {
+    /// Says whether a code is among the findings.
+    pub fn expects(&self, code: &str) -> bool {
+        self.findings.iter().any(|finding| finding.split(' ').next() == Some(code))
+    }
+
+    /// Returns what rules over the whole see as `input`.
+    pub fn whole_input(&self) -> Value {
+        let mut input = json!({
+            "environment": {"name": "test", "parameters": {}},
+            "today": "2026-01-01",
+            "desired": {"topics": [], "users": [], "acls": [], "quotas": [], "brokerConfigs": [], "ruleGroups": []},
+            "plan": null,
+            "cluster": null,
+        });
+        if let Some(patch) = &self.input {
+            merge(&mut input, patch);
+        }
+        input
+    }
 }
 
 /// What came of a case.
@@ -34,6 +63,8 @@ pub struct CaseResult {
     pub missing: BTreeSet<String>,
     /// Findings that came and were not expected.
     pub unexpected: BTreeSet<String>,
+    /// The rules that gave a finding, as `FILE:LINE`.
+    pub fired: BTreeSet<String>,
 }
 
 impl CaseResult {
@@ -48,16 +79,15 @@ pub fn parse(text: &str) -> Result<Vec<Case>, String> {
     serde_saphyr::from_str(text).map_err(|error| error.to_string())
 }
 
-/// Evaluates the rules over the whole of a pack for each case.
+/// Evaluates the rules of a pack for each case.
 pub fn run(pack: &Pack, cases: &[Case]) -> Vec<CaseResult> {
     results(pack, cases).collect()
 }
 
 /// Evaluates the rules case by case, as far as somebody wants to know.
 pub(super) fn results(pack: &Pack, cases: &[Case]) -> impl Iterator<Item = CaseResult> {
-    let mut engine = PackEngine::load(&pack.files);
-    let errors: BTreeSet<String> = engine.take_errors().into_iter().map(|(_, finding)| shown(finding)).collect();
-    cases.iter().map(move |case| run_one(&mut engine, &errors, case))
+    let mut engine = PackEngine::load([pack]);
+    cases.iter().map(move |case| run_one(&mut engine, case))
 }
 
 /// Returns the file of one subject and those that it imports: what the cases of that subject are about. Rules of other
@@ -84,33 +114,43 @@ pub fn subject(pack: &Pack, file: &str) -> Pack {
         }
         files.push(found.clone());
     }
-    Pack { name: pack.name.clone(), files }
+    Pack { name: pack.name.clone(), files, ..Pack::default() }
 }
 
-fn run_one(engine: &mut PackEngine, errors: &BTreeSet<String>, case: &Case) -> CaseResult {
-    let mut input = json!({
-        "environment": {"name": "test", "parameters": {}},
-        "today": "2026-01-01",
-        "desired": {"topics": [], "users": [], "acls": [], "quotas": [], "brokerConfigs": [], "ruleGroups": []},
-        "plan": null,
-        "cluster": null,
-    });
-    merge(&mut input, &case.input);
-    let desired = DesiredState::default();
-    let findings = engine.judge_whole(&regorus::Value::from(input), &desired, &Budget::start(super::TIME_LIMIT));
-    let found: BTreeSet<String> =
-        findings.into_iter().map(|(_, finding)| shown(finding)).chain(errors.iter().cloned()).collect();
+/// Evaluates the rules of a pack for a case, and returns what they find.
+pub fn judge(pack: &Pack, case: &Case) -> Vec<Finding> {
+    judge_with(&mut PackEngine::load([pack]), case)
+}
+
+fn judge_with(engine: &mut PackEngine, case: &Case) -> Vec<Finding> {
+    let budget = Budget::start(super::TIME_LIMIT);
+    let mut desired = DesiredState { environment: "test".to_owned(), ..DesiredState::default() };
+    let mut judged: Vec<_> = engine.errors.iter().cloned().map(|finding| (Default::default(), finding)).collect();
+    if case.input.is_some() || case.manifest.is_none() {
+        judged.extend(engine.judge_whole(&regorus::Value::from(case.whole_input()), &desired, &budget));
+    }
+    if let Some(manifest) = &case.manifest {
+        desired.documents = vec![Document::new(manifest, Location::new("manifest.yaml", 1, 1))];
+        judged.extend(engine.judge_documents(&desired.documents, &desired, &budget));
+    }
+    judged.into_iter().map(|(_, finding)| finding).filter(|finding| finding.waived.is_none()).collect()
+}
+
+pub(super) fn run_one(engine: &mut PackEngine, case: &Case) -> CaseResult {
+    let findings = judge_with(engine, case);
+    let found: BTreeSet<String> = findings.iter().map(shown).collect();
     CaseResult {
         name: case.name.clone(),
         missing: case.findings.difference(&found).cloned().collect(),
         unexpected: found.difference(&case.findings).cloned().collect(),
+        fired: findings.into_iter().filter_map(|finding| finding.rule).collect(),
     }
 }
 
-fn shown(finding: crate::plan::types::Finding) -> String {
-    match finding.resource {
+fn shown(finding: &Finding) -> String {
+    match &finding.resource {
         Some(resource) => format!("{} {resource}", finding.code),
-        None => finding.code,
+        None => finding.code.clone(),
     }
 }
 

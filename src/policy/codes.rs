@@ -239,6 +239,12 @@ pub const CODES: &[CodeDoc] = &[
         fix: "Remove it, or correct its `rules` and `resources`. In `resources`, `*` stands for any text and `?` for one character; findings about no resource are called `cluster`.",
     },
     CodeDoc {
+        code: "exception-not-allowed",
+        title: "an exception for a rule that nobody may waive",
+        explanation: "The METADATA of the rule says `custom.waivable: false`, so neither a `PolicyException` nor an `exception` rule waives what it finds. The finding counts as if the exception were not there.",
+        fix: "Repair what the rule names, and remove its code from the exception. Whoever keeps the pack decides what may be waived.",
+    },
+    CodeDoc {
         code: "label-missing",
         title: "a required label is missing",
         explanation: "A topic without an owner is a topic that nobody dares to delete. Parameter `requiredLabels`: the labels that every topic and every user has, with a value; without it nothing is judged.",
@@ -327,6 +333,12 @@ pub const CODES: &[CodeDoc] = &[
         title: "a parameter is nearly one of the built-in rules",
         explanation: "A parameter of the environment differs from one that a built-in rule reads by a letter or two. A rule whose parameter is absent judges nothing, so a slip of the keyboard would switch it off unseen.",
         fix: "Correct the name under the environment's `parameters` in `driftless.yaml`. A parameter of your own pack gets a name that is further away.",
+    },
+    CodeDoc {
+        code: "policy-reads-unknown-field",
+        title: "a rule reads what can never be there",
+        explanation: "The rule reads a field that its input never has, or data that neither a package nor a data file provides. In Rego that is undefined, not an error: whatever needs it never holds, so a `deny` never refuses, and a `not` always does. The fields of the input are in `docs/reference/policy-input.schema.json`; of rules on single manifests only those are judged that say which kind they are about.",
+        fix: "Correct the name. Data stands in YAML or JSON files in the pack's directory.",
     },
     CodeDoc {
         code: "preallocate-enabled",

@@ -1,135 +1,39 @@
-//! The Rego engine: loads packs, evaluates their rules, and turns everything that goes wrong into a finding that denies.
+//! The Rego engine: evaluates the rules of packs, and turns everything that goes wrong into a finding that denies.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::num::NonZeroU32;
-use std::time::Duration;
 
-use regorus::unstable::{Lexer, TokenKind};
-use regorus::utils::limits::{ExecutionTimerConfig, monotonic_now};
-use regorus::{Engine, Source, Value};
+use regorus::{Engine, Value};
 use serde_json::json;
 
-use super::finding::{self, Subject};
-use super::rules::{Definition, RuleSet, Scope, definitions};
+use super::error::PackError;
+use super::finding::{self, Judged, Subject};
+use super::limits::Budget;
+use super::rules::{Definition, RuleSet, Scope, TestRule};
 use crate::domain::desired::{DesiredState, Document};
 use crate::domain::diagnostic::Location;
-
-/// Built-in functions that would make a verdict depend on something other than its input, or that look at the world. A pack
-/// that calls one is refused as a whole: the engine would answer some of them with "undefined", and so skip the rule.
-const REFUSED: [&str; 6] =
-    ["http.send", "net.lookup_ip_addr", "opa.runtime", "rand.intn", "time.now_ns", "uuid.rfc4122"];
-
-/// Work units between two looks at the stopwatch.
-const CHECK_INTERVAL: NonZeroU32 = NonZeroU32::new(256).expect("256 is not zero");
-
-/// The time that is left for all rules together.
-pub(super) struct Budget {
-    end: Option<Duration>,
-    limit: Duration,
-}
-
-impl Budget {
-    pub(super) fn start(limit: Duration) -> Self {
-        Self { end: monotonic_now().map(|now| now.saturating_add(limit)), limit }
-    }
-
-    fn left(&self) -> Duration {
-        match (self.end, monotonic_now()) {
-            (Some(end), Some(now)) => end.saturating_sub(now),
-            // Without a stopwatch every rule has the whole limit for itself.
-            (None, _) | (_, None) => self.limit,
-        }
-    }
-}
-
-/// What a rule is judged with when it sees one manifest.
-pub(super) struct Judged<'a> {
-    pub(super) desired: &'a DesiredState,
-    /// The manifest that was `input`; absent for rules over the whole.
-    pub(super) document: Option<&'a Document>,
-}
-
-/// What is wrong with a pack, and where.
-pub(super) struct PackError {
-    pub(super) place: Option<Location>,
-    pub(super) message: String,
-}
-
-impl PackError {
-    /// Reads file, line and column out of the engine's message, which has no other form than text.
-    fn of(error: &impl std::fmt::Display, file: Option<&str>) -> Self {
-        let text = error.to_string();
-        let place = text.lines().find_map(|line| {
-            let mut parts = line.strip_prefix("--> ")?.rsplitn(3, ':');
-            let (column, line, file) = (parts.next()?, parts.next()?, parts.next()?);
-            Some(Location::new(file, line.parse().ok()?, column.parse().ok()?))
-        });
-        let message =
-            text.rsplit("error: ").next().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");
-        Self { place: place.or_else(|| file.map(|file| Location::new(file, 1, 1))), message }
-    }
-}
+use crate::plan::types::Finding;
 
 /// Rules that are evaluated together. No rule of one engine can see or change those of another.
 pub(super) struct PackEngine {
-    engine: Engine,
-    definitions: BTreeMap<String, Vec<Definition>>,
-    errors: Vec<crate::plan::types::Finding>,
+    pub(super) engine: Engine,
+    /// By `data.PACKAGE.NAME`.
+    pub(super) definitions: BTreeMap<String, Vec<Definition>>,
+    pub(super) tests: Vec<TestRule>,
+    pub(super) errors: Vec<Finding>,
+    /// What the data files of the packs hold.
+    pub(super) data: Value,
     /// Whether some file mentions `data.conftest`, so that every manifest needs data of its own.
-    wants_file: bool,
+    pub(super) wants_file: bool,
     /// Whether the modules do not fit together: then no rule can be evaluated, and the error already denies.
-    broken: bool,
+    pub(super) broken: bool,
 }
 
+/// A finding, with what exceptions know it by.
+pub(super) type Judgement = (Subject, Finding);
+
 impl PackEngine {
-    /// Loads files. Those that are not good are errors, and leave the others as they are.
-    pub(super) fn load(files: &[(String, String)]) -> Self {
-        let mut engine = Engine::new();
-        engine.set_strict_builtin_errors(true);
-        let mut loaded =
-            Self { engine, definitions: BTreeMap::new(), errors: Vec::new(), wants_file: false, broken: false };
-        for (path, text) in files {
-            if let Err(error) = loaded.add(path, text) {
-                loaded.errors.push(finding::pack_error(&error));
-            }
-        }
-        // Unsafe variables, unknown functions and recursion show only when the modules are analysed together.
-        loaded.engine.set_input(Value::new_object());
-        if let Err(error) = loaded.engine.eval_query("true".to_owned(), false) {
-            loaded.errors.push(finding::pack_error(&PackError::of(&error, None)));
-            loaded.broken = true;
-        }
-        loaded
-    }
-
-    fn add(&mut self, path: &str, text: &str) -> Result<(), PackError> {
-        if let Some((function, line, column)) = refused_function(path, text) {
-            return Err(PackError {
-                place: Some(Location::new(path, line, column)),
-                message: format!("`{function}` is not available: a verdict must depend on its input alone"),
-            });
-        }
-        let loaded = self.engine.add_policy(path.to_owned(), text.to_owned());
-        loaded.map_err(|error| PackError::of(&error, Some(path)))?;
-        let Some(module) = self.engine.get_modules().last().cloned() else { return Ok(()) };
-        let found = definitions(&module, path, text).map_err(|(line, message)| PackError {
-            place: Some(Location::new(path, line, 1)),
-            message: format!("the METADATA block cannot be read: {message}"),
-        })?;
-        for definition in found {
-            self.definitions.entry(definition.path.clone()).or_default().push(definition);
-        }
-        self.wants_file |= text.contains("conftest");
-        Ok(())
-    }
-
-    /// Returns every definition of a rule, by rule and file.
-    pub(super) fn definitions(&self) -> impl Iterator<Item = &Definition> {
-        self.definitions.values().flatten()
-    }
-
     /// Hands over what went wrong while loading.
-    pub(super) fn take_errors(&mut self) -> Vec<(Subject, crate::plan::types::Finding)> {
+    pub(super) fn take_errors(&mut self) -> Vec<Judgement> {
         std::mem::take(&mut self.errors).into_iter().map(|finding| (Subject::default(), finding)).collect()
     }
 
@@ -145,17 +49,13 @@ impl PackEngine {
     }
 
     /// Evaluates the rules over the whole.
-    pub(super) fn judge_whole(
-        &mut self,
-        input: &Value,
-        desired: &DesiredState,
-        budget: &Budget,
-    ) -> Vec<(Subject, crate::plan::types::Finding)> {
+    pub(super) fn judge_whole(&mut self, input: &Value, desired: &DesiredState, budget: &Budget) -> Vec<Judgement> {
         self.engine.set_input(input.clone());
         let judged = Judged { desired, document: None };
+        let paths = self.paths(Scope::Whole, |_| true);
         let mut findings = Vec::new();
-        for path in self.paths(Scope::Whole, |_| true) {
-            findings.extend(self.judge_rule(&path, &judged, &BTreeSet::new(), budget));
+        for (path, value) in self.evaluate(&paths, budget) {
+            findings.extend(self.findings(&path, value, &judged, &BTreeSet::new()));
         }
         findings
     }
@@ -166,9 +66,8 @@ impl PackEngine {
         documents: &[Document],
         desired: &DesiredState,
         budget: &Budget,
-    ) -> Vec<(Subject, crate::plan::types::Finding)> {
-        let paths = self.paths(Scope::Document, |set| matches!(set, RuleSet::Finds(_)));
-        let exceptions = self.paths(Scope::Document, |set| set == RuleSet::Exempts);
+    ) -> Vec<Judgement> {
+        let paths = self.paths(Scope::Document, |_| true);
         let mut findings = Vec::new();
         if paths.is_empty() {
             return findings;
@@ -180,16 +79,36 @@ impl PackEngine {
                 findings.push((Subject::default(), finding::pack_error(&error)));
                 continue;
             }
-            let mut exempt = BTreeSet::new();
-            for path in &exceptions {
-                match self.evaluate(path, budget) {
-                    Ok(value) => exempt.extend(exempted(&value)),
+            findings.extend(self.judge_document(&paths, &judged, budget));
+        }
+        // Ten thousand manifests make one mistake of a rule no worse.
+        let mut seen = BTreeSet::new();
+        findings.retain(|(_, finding)| {
+            finding.code != finding::POLICY_ERROR || seen.insert((finding.rule.clone(), finding.message.clone()))
+        });
+        findings
+    }
+
+    fn judge_document(&mut self, paths: &[String], judged: &Judged<'_>, budget: &Budget) -> Vec<Judgement> {
+        let mut findings = Vec::new();
+        // By package, as every package has exceptions of its own.
+        let mut exempt: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        let mut found = Vec::new();
+        for (path, value) in self.evaluate(paths, budget) {
+            match self.definitions.get(&path).and_then(|definitions| definitions.first()) {
+                Some(definition) if definition.set == RuleSet::Exempts => match value {
+                    Ok(value) => {
+                        exempt.entry(definition.package.clone()).or_default().extend(finding::exempted(&value));
+                    }
                     Err(error) => findings.push((Subject::default(), finding::pack_error(&error))),
-                }
+                },
+                Some(definition) => found.push((definition.package.clone(), path, value)),
+                None => {}
             }
-            for path in &paths {
-                findings.extend(self.judge_rule(path, &judged, &exempt, budget));
-            }
+        }
+        for (package, path, value) in found {
+            let exempt = exempt.get(&package).cloned().unwrap_or_default();
+            findings.extend(self.findings(&path, value, judged, &exempt));
         }
         findings
     }
@@ -200,22 +119,22 @@ impl PackEngine {
             .map_err(|error| format!("the manifest cannot be given to policy: {error}"))?;
         if self.wants_file {
             let (dir, name) = document.location.file.rsplit_once('/').unwrap_or((".", &document.location.file));
-            let data = Value::from(json!({"conftest": {"file": {"name": name, "dir": dir}}}));
+            let file = Value::from(json!({"conftest": {"file": {"name": name, "dir": dir}}}));
             self.engine.clear_data();
-            self.engine.add_data(data).map_err(|error| error.to_string())?;
+            self.engine.add_data(self.data.clone()).map_err(|error| error.to_string())?;
+            self.engine.add_data(file).map_err(|error| error.to_string())?;
         }
         self.engine.set_input(input);
         Ok(())
     }
 
-    fn judge_rule(
-        &mut self,
+    fn findings(
+        &self,
         path: &str,
+        value: Result<Value, PackError>,
         judged: &Judged<'_>,
         exempt: &BTreeSet<String>,
-        budget: &Budget,
-    ) -> Vec<(Subject, crate::plan::types::Finding)> {
-        let value = self.evaluate(path, budget);
+    ) -> Vec<Judgement> {
         let definitions = self.definitions.get(path).map(Vec::as_slice).unwrap_or_default();
         match value {
             Ok(value) => finding::of_value(&value, definitions, judged, exempt),
@@ -223,18 +142,43 @@ impl PackEngine {
         }
     }
 
-    fn evaluate(&mut self, path: &str, budget: &Budget) -> Result<Value, PackError> {
+    /// Evaluates rules: all of them in one evaluation, so that what several of them use is worked out once. When that fails,
+    /// one after the other, so that the rule that fails is known and the others still judge.
+    fn evaluate(&mut self, paths: &[String], budget: &Budget) -> Vec<(String, Result<Value, PackError>)> {
+        match self.evaluate_together(paths, budget) {
+            Some(values) => paths.iter().cloned().zip(values.into_iter().map(Ok)).collect(),
+            None => paths.iter().map(|path| (path.clone(), self.evaluate_one(path, budget))).collect(),
+        }
+    }
+
+    fn evaluate_together(&mut self, paths: &[String], budget: &Budget) -> Option<Vec<Value>> {
+        if paths.len() < 2 {
+            return None;
+        }
+        // A rule that is undefined must not make the whole undefined: each is a list of at most one value.
+        let parts: Vec<String> = paths.iter().map(|path| format!("[value | value := {path}]")).collect();
+        self.engine.set_execution_timer_config(budget.timer());
+        let results = self.engine.eval_query(format!("[{}]", parts.join(", ")), false).ok()?;
+        let all = results.result.first()?.expressions.first()?.value.clone();
+        let all = all.as_array().ok()?;
+        let values = all.iter().map(|part| {
+            let part = part.as_array().ok()?;
+            Some(part.iter().next().cloned().unwrap_or(Value::Undefined))
+        });
+        values.collect::<Option<Vec<Value>>>().filter(|values| values.len() == paths.len())
+    }
+
+    fn evaluate_one(&mut self, path: &str, budget: &Budget) -> Result<Value, PackError> {
         let definition = self.definitions.get(path).and_then(|found| found.first());
         let place = definition.map(|found| Location::new(&found.file, found.line, 1));
-        let left = budget.left();
         let late = || PackError {
             place: place.clone(),
-            message: format!("policy took longer than {} s", budget.limit.as_secs_f64()),
+            message: format!("policy took longer than {} s", budget.limit().as_secs_f64()),
         };
-        if left.is_zero() {
+        if budget.left().is_zero() {
             return Err(late());
         }
-        self.engine.set_execution_timer_config(ExecutionTimerConfig { limit: left, check_interval: CHECK_INTERVAL });
+        self.engine.set_execution_timer_config(budget.timer());
         self.engine.eval_rule(path.to_owned()).map_err(|error| {
             if budget.left().is_zero() {
                 return late();
@@ -243,48 +187,5 @@ impl PackEngine {
             error.place = error.place.or(place.clone());
             error
         })
-    }
-}
-
-/// Reads the result of conftest's `exception`: a set of arrays of rule names without their prefix.
-fn exempted(value: &Value) -> Vec<String> {
-    let Ok(sets) = value.as_set() else { return Vec::new() };
-    let arrays = sets.iter().filter_map(|array| array.as_array().ok());
-    arrays
-        .flat_map(|array| array.iter())
-        .filter_map(|name| name.as_string().ok())
-        .map(|name| name.to_string())
-        .collect()
-}
-
-/// Finds the first call of a function that is refused. Comments and strings are not calls.
-fn refused_function(path: &str, text: &str) -> Option<(&'static str, u32, u32)> {
-    let source = Source::from_contents(path.to_owned(), text.to_owned()).ok()?;
-    let mut lexer = Lexer::new(&source);
-    let mut recent: Vec<(String, u32, u32)> = Vec::new();
-    loop {
-        // A file that is no Rego is reported by the parser.
-        let token = lexer.next_token().ok()?;
-        if matches!(token.0, TokenKind::Eof) {
-            return None;
-        }
-        let word = match token.0 {
-            TokenKind::Ident | TokenKind::Symbol => token.1.text().to_owned(),
-            TokenKind::String | TokenKind::RawString | TokenKind::Number | TokenKind::Eof => "\"".to_owned(),
-        };
-        recent.push((word, token.1.line, token.1.col));
-        if let [before @ .., (module, line, column), (dot, ..), (function, ..), (open, ..)] = recent.as_slice()
-            && dot == "."
-            && open == "("
-            && before.last().is_none_or(|(word, ..)| word != ".")
-        {
-            let called = format!("{module}.{function}");
-            if let Some(refused) = REFUSED.iter().find(|refused| **refused == called) {
-                return Some((refused, *line, *column));
-            }
-        }
-        if recent.len() > 5 {
-            recent.remove(0);
-        }
     }
 }

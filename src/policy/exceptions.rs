@@ -1,5 +1,7 @@
 //! Exceptions: findings that a person answers for, until a day.
 
+use std::collections::BTreeSet;
+
 use regex::Regex;
 
 use super::PolicyInput;
@@ -21,9 +23,10 @@ pub(super) fn waive(judged: Vec<(Subject, Finding)>, input: &PolicyInput<'_>) ->
         .map(|exception| (exception, exception.resources.iter().filter_map(|glob| matcher(glob)).collect()))
         .collect();
     let mut used = vec![0_usize; exceptions.len()];
+    let mut refused = vec![BTreeSet::new(); exceptions.len()];
     let mut findings = Vec::with_capacity(judged.len());
     for (subject, mut finding) in judged {
-        for ((exception, globs), used) in exceptions.iter().zip(&mut used) {
+        for (((exception, globs), used), refused) in exceptions.iter().zip(&mut used).zip(&mut refused) {
             if !exception.rules.contains(&finding.code)
                 || NEVER_WAIVED.contains(&finding.code.as_str())
                 || !globs.iter().any(|glob| glob.is_match(subject.as_str()))
@@ -31,15 +34,23 @@ pub(super) fn waive(judged: Vec<(Subject, Finding)>, input: &PolicyInput<'_>) ->
                 continue;
             }
             *used += 1;
+            if subject.unwaivable {
+                refused.insert(finding.code.clone());
+                continue;
+            }
             if input.today <= exception.expires && finding.waived.is_none() {
                 finding.waived = Some(Waiver {
                     exception: exception.name.clone(),
                     reason: exception.reason.clone(),
                     expires: exception.expires.to_string(),
+                    days_left: input.today.until(exception.expires).ok().map(|span| span.get_days()),
                 });
             }
         }
         findings.push(finding);
+    }
+    for ((exception, _), codes) in exceptions.iter().zip(refused).filter(|(_, codes)| !codes.is_empty()) {
+        findings.push(about(exception, "exception-not-allowed", not_allowed(exception, &codes)));
     }
     for ((exception, globs), used) in exceptions.iter().zip(used) {
         if used == 0 {
@@ -71,6 +82,19 @@ fn matches_nothing(exception: &PolicyException) -> (String, &'static str) {
         exception.resources.join("`, `")
     );
     (message, "remove it, or correct its `rules` and `resources`")
+}
+
+fn not_allowed(exception: &PolicyException, codes: &BTreeSet<String>) -> (String, &'static str) {
+    let codes: Vec<&str> = codes.iter().map(String::as_str).collect();
+    let message = format!(
+        "exception `{}` does not hold for `{}`: the rule's pack says that nobody may waive it",
+        exception.name,
+        codes.join("`, `")
+    );
+    (
+        message,
+        "repair what the rule names and remove the code from `rules`; whoever keeps the pack decides what may be waived",
+    )
 }
 
 fn about(exception: &PolicyException, code: &str, (message, help): (String, &str)) -> Finding {

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use regorus::Value;
 
-use super::engine::{Judged, PackError};
+use super::error::PackError;
 use super::rules::{Definition, RuleSet};
-use crate::domain::diagnostic::{Location, Severity};
+use crate::domain::desired::{DesiredState, Document};
+use crate::domain::diagnostic::Severity;
 use crate::domain::resource::ResourceId;
 use crate::plan::types::{Finding, Waiver};
 
@@ -18,14 +19,26 @@ pub(super) const PARAMETER_INVALID: &str = "policy-parameter-invalid";
 /// Code of a parameter whose name is nearly that of one of the built-in pack.
 pub(super) const PARAMETER_UNKNOWN: &str = "policy-parameter-unknown";
 
-/// What a `PolicyException` is compared with: the resource, `Kind/name` of a manifest that is no resource of its own, or
-/// `cluster` when a finding is about no resource.
+/// What a rule is judged with.
+pub(super) struct Judged<'a> {
+    pub(super) desired: &'a DesiredState,
+    /// The manifest that was `input`; absent for rules over the whole.
+    pub(super) document: Option<&'a Document>,
+}
+
+/// What a `PolicyException` is compared with.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub(super) struct Subject(Option<String>);
+pub(super) struct Subject {
+    /// The resource, or `Kind/name` of a manifest that is no resource of its own; absent when it is about neither.
+    name: Option<String>,
+    /// Whether the rule's METADATA says `custom.waivable: false`.
+    pub(super) unwaivable: bool,
+}
 
 impl Subject {
+    /// Returns what exceptions call it.
     pub(super) fn as_str(&self) -> &str {
-        self.0.as_deref().unwrap_or("cluster")
+        self.name.as_deref().unwrap_or("cluster")
     }
 }
 
@@ -85,6 +98,9 @@ pub(super) fn unknown_parameter(environment: &str, name: &str, known: &str) -> F
 }
 
 /// Turns the result of one rule into findings. `exempt` are the names that conftest's `exception` gave for the manifest.
+///
+/// Sets and arrays hold findings, as in conftest. conftest passes over whatever else a rule gives, which is a rule that never
+/// refuses: here a string or an object with a message is a finding too, `false` is none, and the rest is an error.
 pub(super) fn of_value(
     value: &Value,
     definitions: &[Definition],
@@ -93,12 +109,42 @@ pub(super) fn of_value(
 ) -> Vec<(Subject, Finding)> {
     let Some(first) = definitions.first() else { return Vec::new() };
     let items: Vec<&Value> = match value {
-        Value::Undefined => return Vec::new(),
+        Value::Undefined | Value::Bool(false) => return Vec::new(),
         Value::Set(set) => set.iter().collect(),
         Value::Array(array) => array.iter().collect(),
+        // `deny[key] := finding`.
+        Value::Object(object) if message_of(value).is_none() => object.values().collect(),
         other => vec![other],
     };
     items.into_iter().map(|item| of_item(item, first, definitions, judged, exempt)).collect()
+}
+
+fn text_of(item: &Value, key: &str) -> Option<String> {
+    match item {
+        Value::Object(_) => item[key].as_string().ok().map(|text| text.to_string()),
+        _ => None,
+    }
+}
+
+fn message_of(item: &Value) -> Option<String> {
+    match item {
+        Value::String(message) => Some(message.to_string()),
+        _ => text_of(item, "message").or_else(|| text_of(item, "msg")),
+    }
+}
+
+/// Reads the result of conftest's `exception`, `exception[_][_]` in Rego: names of rules without the prefix of their kind.
+pub(super) fn exempted(value: &Value) -> Vec<String> {
+    fn inner(value: &Value) -> Vec<&Value> {
+        match value {
+            Value::Set(set) => set.iter().collect(),
+            Value::Array(array) => array.iter().collect(),
+            Value::Object(object) => object.values().collect(),
+            _ => Vec::new(),
+        }
+    }
+    let names = inner(value).into_iter().flat_map(inner);
+    names.filter_map(|name| name.as_string().ok()).map(|name| name.to_string()).collect()
 }
 
 fn of_item(
@@ -108,30 +154,21 @@ fn of_item(
     judged: &Judged<'_>,
     exempt: &BTreeSet<String>,
 ) -> (Subject, Finding) {
-    let text = |key: &str| match item {
-        Value::Object(_) => item[key].as_string().ok().map(|text| text.to_string()),
-        _ => None,
-    };
-    let message = match item {
-        Value::String(message) => Some(message.to_string()),
-        _ => text("message").or_else(|| text("msg")),
-    };
-    let (Some(message), RuleSet::Finds(severity)) = (message, first.set) else {
-        let error = PackError {
-            place: Some(Location::new(&first.file, first.line, 1)),
-            message: format!("`{}` gives something that is neither a string nor an object with `msg`", first.name),
-        };
-        return (Subject::default(), pack_error(&error));
+    let text = |key: &str| text_of(item, key);
+    let (Some(message), RuleSet::Finds(severity)) = (message_of(item), first.set) else {
+        let message = format!("`{}` gives something that is neither a string nor an object with `msg`", first.name);
+        return (Subject::default(), pack_error(&PackError::at(&first.file, first.line, message)));
     };
     let code = text("code");
     let definition = code
         .as_deref()
         .and_then(|code| definitions.iter().find(|definition| definition.code() == code))
         .unwrap_or(first);
-    let (resource, subject) = match judged.document {
+    let (resource, name) = match judged.document {
         Some(document) => document_subject(&document.json()),
-        None => (text("resource"), Subject(text("resource"))),
+        None => (text("resource"), text("resource")),
     };
+    let unwaivable = definition.metadata.custom.waivable == Some(false);
     let path = text("path").unwrap_or_default();
     let declared = resource
         .as_deref()
@@ -140,10 +177,11 @@ fn of_item(
     let location = declared
         .filter(|_| judged.document.is_none() || !path.is_empty())
         .or_else(|| judged.document.map(|document| document.location.clone()));
-    let waived = exempt.contains(first.suffix()).then(|| Waiver {
+    let waived = (!unwaivable && exempt.contains(first.exemption())).then(|| Waiver {
         exception: "exception".to_owned(),
         reason: format!("the `exception` rule of the policy exempts it from `{}`", first.name),
         expires: "never".to_owned(),
+        days_left: None,
     });
     let finding = Finding {
         code: code.unwrap_or_else(|| definition.code()),
@@ -155,18 +193,18 @@ fn of_item(
         help: text("help"),
         waived,
     };
-    (subject, finding)
+    (Subject { name, unwaivable }, finding)
 }
 
 /// Returns the resource that a manifest declares, when it declares exactly one of its own name, and what exceptions see.
-fn document_subject(document: &serde_json::Value) -> (Option<String>, Subject) {
+fn document_subject(document: &serde_json::Value) -> (Option<String>, Option<String>) {
     let text = |pointer: &str| document.pointer(pointer).and_then(serde_json::Value::as_str);
-    let (Some(kind), Some(name)) = (text("/kind"), text("/metadata/name")) else { return (None, Subject::default()) };
+    let (Some(kind), Some(name)) = (text("/kind"), text("/metadata/name")) else { return (None, None) };
     let id = match kind {
         "KafkaTopic" => Some(format!("topic/{}", text("/spec/topicName").unwrap_or(name))),
         "KafkaUser" => Some(format!("user/{}", name.replace('%', "%25").replace('/', "%2F"))),
         _ => None,
     };
     let subject = id.clone().unwrap_or_else(|| format!("{kind}/{name}"));
-    (id, Subject(Some(subject)))
+    (id, Some(subject))
 }

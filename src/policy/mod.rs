@@ -1,8 +1,8 @@
 //! Policy: Rego rules over what git wants, what would be done, and what the cluster is like; out come findings.
 //!
 //! Two kinds of rules, told apart by their package. `package driftless` and the packages below it see the whole of an
-//! environment at once (the shape is in `docs/reference/policy-input.md`); `package main` sees one merged manifest at a
-//! time, as conftest does. Rule sets are called `deny`, `violation` or `warn`, with or without a suffix.
+//! environment at once (the shape is in `docs/reference/policy-input.md`); every other package sees one merged manifest
+//! at a time, as in conftest with `--all-namespaces`. Rule sets are called `deny`, `violation` or `warn`, with or without a suffix.
 //!
 //! Invariant: policy fails closed. A pack that does not compile, a rule that errors or takes too long, a result that is no
 //! finding: each is a finding `policy-error` that denies and that no exception waives. A rule is never skipped.
@@ -12,15 +12,27 @@
 
 mod access;
 mod builtin;
+mod builtin_cases;
 pub mod cases;
 mod codes;
+mod data;
 mod engine;
+mod error;
 mod exceptions;
 mod finding;
+mod functions;
+mod guide;
 mod input;
+mod limits;
+mod loading;
 mod parameters;
 mod reading;
 mod rules;
+mod shape;
+mod sprintf;
+pub mod trial;
+mod unknown_fields;
+mod words;
 
 use std::time::Duration;
 
@@ -33,9 +45,12 @@ use crate::plan::types::{Finding, Plan};
 
 pub use builtin::builtin_pack;
 pub use codes::CODES;
+pub use data::{is_case_path, is_data_path};
+pub use guide::{Guide, guides, page};
 pub use rules::{RuleDoc, rules};
 
-use engine::{Budget, PackEngine};
+use engine::PackEngine;
+use limits::Budget;
 use reading::Reading;
 
 /// Rego files that belong together.
@@ -45,6 +60,10 @@ pub struct Pack {
     pub name: String,
     /// Path below the repository's root, and text, of every `.rego` file.
     pub files: Vec<(String, String)>,
+    /// Path and text of every file that can be data of the rules ([`is_data_path`]).
+    pub data: Vec<(String, String)>,
+    /// Path and text of every file with cases ([`is_case_path`]).
+    pub cases: Vec<(String, String)>,
 }
 
 /// Everything that policy judges.
@@ -75,13 +94,16 @@ pub fn judge(input: &PolicyInput<'_>) -> Vec<Finding> {
 pub fn judge_within(input: &PolicyInput<'_>, limit: Duration) -> Vec<Finding> {
     let budget = Budget::start(limit);
     let (parameters, mut findings) = parameters::checked(input.desired);
-    let user_files: Vec<(String, String)> = input.packs.iter().flat_map(|pack| pack.files.iter().cloned()).collect();
-    let built_in = builtin_pack().files;
-    let mut engines = vec![PackEngine::load(&built_in), PackEngine::load(&user_files)];
+    let built_in = builtin_pack();
+    let mut engines = vec![PackEngine::load([&built_in]), PackEngine::load(input.packs)];
 
-    let reading = Reading::of(built_in.iter().chain(&user_files).map(|(_, text)| text.as_str()));
+    let files = std::iter::once(&built_in).chain(input.packs).flat_map(|pack| &pack.files);
+    let reading = Reading::of(files.map(|(_, text)| text.as_str()));
     let whole = engines.iter().any(PackEngine::judges_whole).then(|| input::whole(input, &parameters, &reading));
     let mut judged = Vec::new();
+    if let [_, own] = engines.as_mut_slice() {
+        judged.extend(own.unknown_fields().into_iter().map(|finding| (Default::default(), finding)));
+    }
     for engine in &mut engines {
         judged.append(&mut engine.take_errors());
         match &whole {

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use regorus::Source;
-use regorus::unstable::{Lexer, TokenKind};
+use super::words::words;
 
 /// The parts of `input` that rules read.
 ///
@@ -36,10 +35,10 @@ impl Reading {
             self.everything = true;
             return;
         };
-        for (at, _) in words.iter().enumerate().filter(|(_, word)| *word == "input") {
+        for (at, _) in words.iter().enumerate().filter(|(_, word)| word.text == "input") {
             // `data.x.input` is another thing, but taking it for the input only builds more than is needed.
             let rest = words.get(at + 1..).unwrap_or_default();
-            match rest.iter().map(String::as_str).take(4).collect::<Vec<_>>().as_slice() {
+            match rest.iter().map(|word| word.text.as_str()).take(4).collect::<Vec<_>>().as_slice() {
                 [".", "desired", ".", part] if is_name(part) => {
                     self.parts.insert(format!("desired.{part}"));
                 }
@@ -54,21 +53,6 @@ impl Reading {
 
 fn is_name(word: &str) -> bool {
     word.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
-}
-
-/// Cuts Rego into names and symbols; a string or a number is `"`. Comments are left out.
-fn words(text: &str) -> Option<Vec<String>> {
-    let source = Source::from_contents("rules".to_owned(), text.to_owned()).ok()?;
-    let mut lexer = Lexer::new(&source);
-    let mut words = Vec::new();
-    loop {
-        let token = lexer.next_token().ok()?;
-        match token.0 {
-            TokenKind::Ident | TokenKind::Symbol => words.push(token.1.text().to_owned()),
-            TokenKind::String | TokenKind::RawString | TokenKind::Number => words.push("\"".to_owned()),
-            TokenKind::Eof => return Some(words),
-        }
-    }
 }
 
 #[cfg(test)]

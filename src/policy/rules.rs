@@ -4,6 +4,7 @@ use regorus::unstable::{Module, Rule, RuleHead};
 use serde::Deserialize;
 
 use super::engine::PackEngine;
+use super::error::PackError;
 use super::{Pack, builtin_pack};
 use crate::domain::diagnostic::Severity;
 
@@ -21,7 +22,7 @@ pub(super) enum RuleSet {
 pub(super) enum Scope {
     /// The whole of an environment: `package driftless` and below.
     Whole,
-    /// One manifest: `package main`.
+    /// One manifest: every other package, as `conftest --all-namespaces` has it.
     Document,
 }
 
@@ -30,13 +31,26 @@ pub(super) enum Scope {
 pub(super) struct Definition {
     pub(super) scope: Scope,
     pub(super) set: RuleSet,
+    /// `main`, `driftless.effective`.
+    pub(super) package: String,
     /// `data.PACKAGE.NAME`.
     pub(super) path: String,
     /// Name of the rule, such as `deny_latest`.
     pub(super) name: String,
     pub(super) file: String,
     pub(super) line: u32,
+    /// The rule's last line.
+    pub(super) end: u32,
     pub(super) metadata: Metadata,
+}
+
+/// A rule called `test_…`, which `driftless policy test` evaluates.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct TestRule {
+    /// `data.PACKAGE.NAME`.
+    pub(super) path: String,
+    pub(super) file: String,
+    pub(super) line: u32,
 }
 
 impl Definition {
@@ -50,9 +64,13 @@ impl Definition {
         format!("{}:{}", self.file, self.line)
     }
 
-    /// Returns the name without the prefix that says its kind, as conftest's exceptions name it.
-    pub(super) fn suffix(&self) -> &str {
-        self.name.split_once('_').map(|(_, suffix)| suffix).unwrap_or_default()
+    /// Returns the name by which conftest's exceptions call the rule.
+    pub(super) fn exemption(&self) -> &str {
+        if ["deny", "violation", "warn"].contains(&self.name.as_str()) {
+            return "";
+        }
+        let prefixes = ["violation_", "deny_", "warn_"];
+        prefixes.into_iter().fold(self.name.as_str(), |name, prefix| name.strip_prefix(prefix).unwrap_or(name))
     }
 }
 
@@ -65,12 +83,27 @@ pub(super) struct Metadata {
     pub(super) description: String,
     #[serde(default)]
     pub(super) custom: Custom,
+    /// Links: strings, or objects with `ref`.
+    #[serde(default)]
+    related_resources: Vec<serde_json::Value>,
+}
+
+impl Metadata {
+    fn related(&self) -> Vec<String> {
+        let link = |resource: &serde_json::Value| {
+            resource.as_str().or_else(|| resource.get("ref").and_then(serde_json::Value::as_str)).map(str::to_owned)
+        };
+        self.related_resources.iter().filter_map(link).collect()
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 pub(super) struct Custom {
     #[serde(default)]
     pub(super) code: Option<String>,
+    /// Whether a `PolicyException` or an `exception` rule may waive it; without this it may.
+    #[serde(default)]
+    pub(super) waivable: Option<bool>,
 }
 
 /// One rule, as `driftless policy list` shows it.
@@ -90,6 +123,10 @@ pub struct RuleDoc {
     pub file: String,
     /// Line of the rule.
     pub line: u32,
+    /// Links of its METADATA.
+    pub related: Vec<String>,
+    /// Whether exceptions may waive it.
+    pub waivable: bool,
 }
 
 /// Lists the rules of the built-in pack and of the given ones. A pack that does not parse shows what does; [`super::judge`]
@@ -98,7 +135,7 @@ pub fn rules(packs: &[Pack]) -> Vec<RuleDoc> {
     let builtin = builtin_pack();
     let mut docs = Vec::new();
     for pack in std::iter::once(&builtin).chain(packs) {
-        for definition in PackEngine::load(&pack.files).definitions() {
+        for definition in PackEngine::load([pack]).definitions() {
             let RuleSet::Finds(severity) = definition.set else { continue };
             docs.push(RuleDoc {
                 pack: pack.name.clone(),
@@ -108,47 +145,79 @@ pub fn rules(packs: &[Pack]) -> Vec<RuleDoc> {
                 description: definition.metadata.description.clone(),
                 file: definition.file.clone(),
                 line: definition.line,
+                related: definition.metadata.related(),
+                waivable: definition.metadata.custom.waivable != Some(false),
             });
         }
     }
     docs
 }
 
-/// Finds the rules of one module that driftless evaluates. Everything else in it is a helper of these.
-///
-/// Returns the lines of METADATA blocks that are no YAML as errors.
-pub(super) fn definitions(module: &Module, file: &str, text: &str) -> Result<Vec<Definition>, (u32, String)> {
-    let package = module.package.refr.span().text().to_owned();
-    let scope = match package.as_str() {
-        "main" => Scope::Document,
-        "driftless" => Scope::Whole,
-        below if below.starts_with("driftless.") || below.starts_with("driftless[") => Scope::Whole,
-        _ => return Ok(Vec::new()),
+/// Returns the names that a module defines, functions among them.
+pub(super) fn names(module: &Module) -> Vec<String> {
+    module.policy.iter().map(|rule| head(rule).1).collect()
+}
+
+/// Returns whether a rule is a function, and its name up to the first dot or bracket.
+fn head(rule: &Rule) -> (bool, String) {
+    let (is_function, head) = match rule {
+        Rule::Spec { head, .. } => match head {
+            RuleHead::Compr { refr, .. } | RuleHead::Set { refr, .. } => (false, refr),
+            RuleHead::Func { refr, .. } => (true, refr),
+        },
+        Rule::Default { refr, args, .. } => (!args.is_empty(), refr),
     };
+    (is_function, head.span().text().split(['.', '[']).next().unwrap_or_default().to_owned())
+}
+
+/// Says whether the rules of a package see the whole.
+pub(super) fn is_whole(package: &str) -> bool {
+    package == "driftless" || package.starts_with("driftless.") || package.starts_with("driftless[")
+}
+
+/// Finds the rules of one module that driftless evaluates. Everything else in it is a helper of these.
+pub(super) fn definitions(module: &Module, file: &str, text: &str) -> Result<Vec<Definition>, PackError> {
+    let package = module.package.refr.span().text().to_owned();
+    let scope = if is_whole(&package) { Scope::Whole } else { Scope::Document };
     let lines: Vec<&str> = text.lines().collect();
     let mut found = Vec::new();
     for rule in &module.policy {
-        let head = match rule.as_ref() {
-            Rule::Spec { head, .. } => match head {
-                RuleHead::Compr { refr, .. } | RuleHead::Set { refr, .. } => refr,
-                RuleHead::Func { .. } => continue,
-            },
-            Rule::Default { refr, .. } => refr,
-        };
-        let name = head.span().text().split(['.', '[']).next().unwrap_or_default().to_owned();
+        let (is_function, name) = head(rule);
         let Some(set) = rule_set(&name, scope) else { continue };
         let line = rule.span().line;
+        if is_function {
+            let message = format!("`{name}` is a function, and so never judges anything: rules have no parameters");
+            return Err(PackError::at(file, line, message));
+        }
         found.push(Definition {
             scope,
             set,
             path: format!("data.{package}.{name}"),
-            metadata: metadata_above(&lines, line)?,
+            package: package.clone(),
+            metadata: metadata_above(&lines, line).map_err(|(line, message)| {
+                PackError::at(file, line, format!("the METADATA block cannot be read: {message}"))
+            })?,
             name,
             file: file.to_owned(),
             line,
+            end: line.saturating_add(u32::try_from(rule.span().text().trim_end().lines().count()).unwrap_or(1)) - 1,
         });
     }
     Ok(found)
+}
+
+/// Finds the tests of one module, each once.
+pub(super) fn tests(module: &Module, file: &str) -> Vec<TestRule> {
+    let package = module.package.refr.span().text();
+    let mut found: Vec<TestRule> = Vec::new();
+    for rule in &module.policy {
+        let (is_function, name) = head(rule);
+        let path = format!("data.{package}.{name}");
+        if !is_function && name.starts_with("test_") && found.iter().all(|test| test.path != path) {
+            found.push(TestRule { path, file: file.to_owned(), line: rule.span().line });
+        }
+    }
+    found
 }
 
 /// Applies conftest's convention: `^(deny|violation|warn)(_[A-Za-z0-9]+)*$`.

@@ -55,7 +55,11 @@ fn exception(rules: &[&str], resources: &[&str], expires: Date) -> PolicyExcepti
 }
 
 fn pack(text: &str) -> Vec<Pack> {
-    vec![Pack { name: "policy".to_owned(), files: vec![("policy/own.rego".to_owned(), text.to_owned())] }]
+    vec![Pack {
+        name: "policy".to_owned(),
+        files: vec![("policy/own.rego".to_owned(), text.to_owned())],
+        ..Pack::default()
+    }]
 }
 
 fn findings(desired: &DesiredState, packs: &[Pack]) -> Vec<Finding> {
@@ -147,7 +151,12 @@ fn live_brokers_are_judged() {
 fn everything_that_goes_wrong_in_a_pack_denies_and_names_the_place() {
     for (text, place, words) in [
         ("package main\n\ndeny contains msg if {\n\tmsg := \n}\n", "policy/own.rego:4", ""),
-        ("package main\ndeny[msg] { msg := \"v0\" }\n", "policy/own.rego:2", ""),
+        (
+            "package main\n\ndeny contains \"x\" if re_match(\"a\", input.kind)\n",
+            "policy/own.rego:3",
+            "not part of Rego version 1",
+        ),
+        ("package main\n\ndeny(x) := x\n", "policy/own.rego:3", "is a function"),
         ("package main\n\ndeny contains msg if {\n\tmsg := nothing\n}\n", "policy/own.rego:4", ""),
         ("package main\n\ndeny contains msg if {\n\tmsg := no.such(1)\n}\n", "policy/own.rego:4", ""),
         (
@@ -322,9 +331,8 @@ fn a_large_environment_is_judged_once_and_the_same_every_time() {
     assert_eq!(found, findings(&state, &[]));
 }
 
-#[test]
-fn rules_see_the_plan_and_the_day() {
-    let plan: Plan = serde_json::from_value(json!({
+fn plan() -> Plan {
+    serde_json::from_value(json!({
         "apiVersion": "driftless.dev/v1", "kind": "Plan", "id": "sha256:0", "environment": "prod",
         "cluster": {"id": "c", "brokers": 3}, "source": {"revision": null, "base": null},
         "summary": {"create": 0, "update": 0, "delete": 1, "held": 0, "blocked": 0, "unmanaged": 0},
@@ -332,7 +340,12 @@ fn rules_see_the_plan_and_the_day() {
         "actions": [{"id": "topic/a/delete", "kind": "topic", "name": "a", "action": "delete", "origin": "change",
             "reason": "removed-from-git", "risk": "irreversible", "status": "planned", "fields": []}],
     }))
-    .expect("is a plan");
+    .expect("is a plan")
+}
+
+#[test]
+fn rules_see_the_plan_and_the_day() {
+    let plan = plan();
     let text = "package driftless.own\n\nwarn contains sprintf(\"%s on %s\", [action.id, input.today]) if some action in input.plan.actions\n";
     let (state, packs) = (desired(&[]), pack(text));
     let input = PolicyInput { desired: &state, plan: Some(&plan), observed: None, packs: &packs, today: TODAY };
@@ -341,6 +354,126 @@ fn rules_see_the_plan_and_the_day() {
         found.iter().filter(|finding| finding.code == "warn").map(|finding| &finding.message).collect::<Vec<_>>(),
         ["topic/a/delete on 2026-06-01"]
     );
+}
+
+#[test]
+fn what_a_rule_reads_and_can_never_have_is_reported() {
+    let whole = |body: &str| format!("package driftless.own\n\ndeny contains \"x\" if {{\n\t{body}\n}}\n");
+    let manifest = |body: &str| format!("package main\n\ndeny contains \"x\" if {{\n\t{body}\n}}\n");
+    for (text, expected) in [
+        (whole("input.desired.topic"), "did you mean `topics`?"),
+        (whole("some topic in input.desired.topics\n\ttopic.replcas < 3"), "did you mean `replicas`?"),
+        (whole("topic := input.desired.topics[_]\n\ttopic.config.x.y"), "there are no fields in it"),
+        (whole("every acl in input.desired.acls { acl.hosts }"), "did you mean `host`?"),
+        (whole("input.cluster.brokers[0].config"), "did you mean `configs`?"),
+        (whole("data.teems"), "data comes from"),
+        (manifest("input.kind == \"KafkaTopic\"\n\tinput.spec.partition > 3"), "did you mean `partitions`?"),
+        (manifest("input.kind == \"KafkaTopic\"\n\tinput.topicName"), "there are"),
+        (
+            whole(
+                "some topic in input.desired.topics\n\ttopic.replicas < 3\n\ttopic.config[\"x\"] == \"1\"\n\ttopic.labels.a",
+            ),
+            "",
+        ),
+        (whole("input.plan.actions[_].evidence.bytes > 1\n\tinput.environment.parameters.mine.deep"), ""),
+        (
+            whole(
+                "names := {topic.name | some topic in input.desired.topics}\n\tcount(names) > 1\n\tinput.cluster.topics.a.replicas",
+            ),
+            "",
+        ),
+        (manifest("input.spec.partition > 3"), ""),
+        (manifest("input.kind == \"Deployment\"\n\tinput.spec.template"), ""),
+        (
+            manifest(
+                "input.kind == \"KafkaTopic\"\n\tinput.metadata.labels.owner == data.main.x\n\tinput.spec.config.a",
+            ),
+            "",
+        ),
+        (whole("input.today with input.desired.nothing as 1"), ""),
+    ] {
+        let found = findings(&desired(&[]), &pack(&text));
+        let found: Vec<&Finding> =
+            found.iter().filter(|finding| finding.code == "policy-reads-unknown-field").collect();
+        assert_eq!(found.len(), usize::from(!expected.is_empty()), "{text}: {found:#?}");
+        for finding in found {
+            assert!(finding.help.as_deref().is_some_and(|help| help.contains(expected)), "{text}: {finding:#?}");
+            assert!(
+                !finding.denies() && finding.location.as_ref().is_some_and(|place| place.line >= 4),
+                "{text}: {finding:#?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn older_rego_is_read_as_it_was_meant() {
+    let text = "package main\n\ndeny[msg] { input.kind == \"KafkaTopic\"; re_match(\"^K\", input.kind); msg := \"old\" }\n\nwarn[{\"msg\": \"new\"}] { any([true]) }\n";
+    let found = findings(&with_document(json!({})), &pack(text));
+    assert_eq!(found.iter().map(|finding| finding.message.as_str()).collect::<Vec<_>>(), ["old", "new"]);
+}
+
+#[test]
+fn what_is_marked_unwaivable_is_waived_by_nothing() {
+    let text = "package main\n\n# METADATA\n# custom: {waivable: false}\ndeny_a contains \"a\"\n\nexception contains [\"a\"]\n";
+    let mut state = with_document(json!({}));
+    state.exceptions = vec![exception(&["deny-a"], &["*"], TODAY)];
+    let found = findings(&state, &pack(text));
+    assert_eq!(codes(&found), ["deny-a!", "exception-not-allowed"]);
+    assert_eq!(found[1].location, Some(Location::new("base/exceptions.yaml", 4, 3)));
+}
+
+#[test]
+fn a_waiver_says_how_many_days_are_left() {
+    let mut state = desired(&[("logs-a", 1, "1")]);
+    state.exceptions = vec![exception(&["replication-below-minimum"], &["*"], date(2026, 6, 11))];
+    let found = findings(&state, &[]);
+    let waiver = found.iter().find_map(|finding| finding.waived.as_ref()).expect("is waived");
+    assert_eq!(waiver.days_left, Some(10));
+    assert_eq!(waiver.sentence(), "logs until 2026-06-11 (10 days left): not critical");
+}
+
+#[test]
+fn the_built_in_rules_read_what_is_documented() {
+    assert_eq!(PackEngine::load([&builtin_pack()]).unknown_fields(), []);
+}
+
+/// `json.match_schema` of the engine says whether a real input has the documented shape.
+#[test]
+fn the_schema_describes_real_inputs() {
+    let text = r#"package driftless.own
+
+warn contains sprintf("%v", [problems]) if {
+	[fits, problems] := json.match_schema(input, data.schema)
+	not fits
+}
+"#;
+    let schema = include_str!("../../docs/reference/policy-input.schema.json");
+    let facts = BrokerFacts { rack: Some("a".into()), ..BrokerFacts::default() };
+    let cluster = ClusterFacts {
+        id: "c".into(),
+        brokers: BTreeMap::from([(1, facts)]),
+        metadata_version: Some(25),
+        own_principal: None,
+        security_protocol: Some(crate::domain::observed::SecurityProtocol::SaslSsl),
+        lacking: BTreeMap::new(),
+    };
+    let (observed, plan) = (ObservedState::nothing(cluster, "not asked"), plan());
+    let state = desired(&[("orders", 3, "2")]);
+    let problems = |schema: &str, plan: Option<&Plan>, observed: Option<&ObservedState>| -> Vec<Finding> {
+        let packs = [Pack {
+            name: "policy".into(),
+            files: vec![("policy/own.rego".into(), text.into())],
+            data: vec![("policy/data.json".into(), format!("{{\"schema\": {schema}}}"))],
+            ..Pack::default()
+        }];
+        let found = judge(&PolicyInput { desired: &state, plan, observed, packs: &packs, today: TODAY });
+        found.into_iter().filter(|finding| finding.code == "warn" || finding.code == "policy-error").collect()
+    };
+    assert_eq!(problems(schema, None, None), []);
+    assert_eq!(problems(schema, Some(&plan), Some(&observed)), []);
+    let other = schema.replace("\"observedFingerprint\"", "\"x\"").replace("\"today\"", "\"yesterday\"");
+    assert_eq!(problems(&other, None, None).len(), 1);
 }
 
 #[test]

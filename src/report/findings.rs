@@ -30,11 +30,7 @@ impl<'a> Message<'a> {
     fn of_finding(finding: &'a Finding) -> Self {
         let mut notes = Vec::new();
         notes.extend(finding.rule.iter().map(|rule| ("rule", rule.clone())));
-        notes.extend(
-            finding.waived.iter().map(|waiver| {
-                ("waived by", format!("{} until {}: {}", waiver.exception, waiver.expires, waiver.reason))
-            }),
-        );
+        notes.extend(finding.waived.iter().map(|waiver| ("waived by", waiver.sentence())));
         notes.extend(finding.help.iter().filter(|_| finding.waived.is_none()).map(|help| ("help", help.clone())));
         Self {
             severity: finding.severity,
@@ -106,7 +102,7 @@ fn waived_line(finding: &Finding, style: Style) -> Option<String> {
     let waiver = finding.waived.as_ref()?;
     let label = style.paint(DIM, &format!("waived[{}]", clean(&finding.code)));
     let about = finding.resource.as_deref().unwrap_or("the cluster");
-    let line = format!("by {} until {}: {}", waiver.exception, waiver.expires, waiver.reason);
+    let line = format!("by {}", waiver.sentence());
     Some(format!("{label}: {} {}\n", clean(about), clean(&line)))
 }
 

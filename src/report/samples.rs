@@ -179,15 +179,21 @@ fn others() -> Vec<Action> {
     ]
 }
 
-/// A plan with every sort of thing in it.
-pub(super) fn plan() -> Plan {
-    let mut actions = topics();
-    actions.extend(others());
+/// A finding that an exception waives.
+pub(super) fn waived() -> Finding {
     let waiver = Waiver {
         exception: "logs-two-replicas".into(),
         reason: "not critical <b>".into(),
         expires: "2026-12-31".into(),
+        days_left: Some(12),
     };
+    Finding { waived: Some(waiver), ..finding("min-insync-replicas-below-minimum", Severity::Deny) }
+}
+
+/// A plan with every sort of thing in it.
+pub(super) fn plan() -> Plan {
+    let mut actions = topics();
+    actions.extend(others());
     Plan {
         api_version: "driftless.dev/v1".into(),
         kind: "Plan".into(),
@@ -210,7 +216,7 @@ pub(super) fn plan() -> Plan {
         unknown: vec![Unknown { resource: "acl".into(), reason: format!("CLUSTER_AUTHORIZATION_FAILED: {HOSTILE}") }],
         findings: vec![
             finding("replication-below-minimum", Severity::Deny),
-            Finding { waived: Some(waiver), ..finding("min-insync-replicas-below-minimum", Severity::Deny) },
+            waived(),
             finding("approval-expired", Severity::Warn),
         ],
     }

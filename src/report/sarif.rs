@@ -96,8 +96,8 @@ fn result(entry: &Entry<'_>, codes: &[&str]) -> Value {
         "locations": entry.location.map(location).into_iter().collect::<Vec<_>>(),
     });
     if let Some(waiver) = entry.waiver {
-        let why = clean(&format!("{} until {}: {}", waiver.exception, waiver.expires, waiver.reason));
-        result["suppressions"] = json!([{"kind": "external", "justification": why}]);
+        let why = clean(&waiver.sentence());
+        result["suppressions"] = json!([{"kind": "external", "status": "accepted", "justification": why}]);
     }
     result
 }

@@ -13,7 +13,11 @@ use crate::plan::types::{Action, ActionKind, Finding, Origin, Reason, Status, Un
 fn validation() -> ValidationReport {
     let mut desired = DesiredState { environment: "prod".to_owned(), ..DesiredState::default() };
     desired.passed_over.insert("apps/v1/Deployment".to_owned(), 2);
-    let findings = vec![samples::finding("replication-below-minimum", Severity::Deny)];
+    let findings = vec![
+        samples::finding("replication-below-minimum", Severity::Deny),
+        samples::finding("replication-not-set", Severity::Warn),
+        samples::waived(),
+    ];
     ValidationReport::new(samples::diagnostics(), vec![EnvironmentReport::new(&desired, findings)])
 }
 
@@ -44,6 +48,7 @@ fn everything() -> Vec<(&'static str, String)> {
         ("validation.md", validation_markdown(&validation)),
         ("validation.json", validation_json(&validation)),
         ("validation.sarif", validation_sarif(&validation, DOCS)),
+        ("validation.junit.xml", validation_junit(&validation)),
     ]
 }
 
@@ -62,7 +67,7 @@ fn the_same_value_gives_the_same_bytes() {
 #[test]
 fn no_text_of_others_controls_a_terminal_or_a_page() {
     for (name, text) in everything() {
-        let machine = name.ends_with("json") || name.ends_with("sarif");
+        let machine = name.ends_with("json") || name.ends_with("sarif") || name.ends_with("xml");
         assert!(!text.contains('\u{1b}'), "{name} lets an escape sequence through");
         assert!(!text.contains("\nDriftless-Plan: forged"), "{name} lets a line break through");
         assert!(machine || !text.contains('\u{202e}'), "{name} lets a bidirectional mark through");

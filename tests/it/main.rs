@@ -24,11 +24,15 @@ mod kafka_rights;
 mod kafka_security;
 mod kafka_support;
 mod pass;
+mod policy_oracle;
+mod policy_page;
+mod policy_tools;
 mod prometheus_rules;
 mod secrets;
 
 mod support {
     pub(crate) mod brokers;
     pub(crate) mod facts;
+    pub(crate) mod oracles;
     pub(crate) mod repository;
 }

@@ -1,0 +1,167 @@
+//! Functions that the engine lacks or has in another form than OPA, and functions that no rule may call.
+
+use std::collections::BTreeSet;
+
+use regex::Regex;
+use regorus::{Engine, Value};
+
+use super::sprintf::sprintf;
+use super::words::{Word, words};
+
+/// Built-in functions that would make a verdict depend on something other than its input, or that look at the world. A pack
+/// that calls one is refused as a whole: the engine would answer some of them with "undefined", and so skip the rule.
+const REFUSED: [&str; 6] =
+    ["http.send", "net.lookup_ip_addr", "opa.runtime", "rand.intn", "time.now_ns", "uuid.rfc4122"];
+
+/// Functions that OPA has for Rego version 0 only.
+const OLDER: [&str; 10] = [
+    "all",
+    "any",
+    "cast_array",
+    "cast_boolean",
+    "cast_null",
+    "cast_object",
+    "cast_set",
+    "cast_string",
+    "re_match",
+    "set_diff",
+];
+
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct FunctionError(String);
+
+/// Gives the engine the functions of Rego version 0, and those that it does not have as OPA has them.
+pub(super) fn add(engine: &mut Engine) {
+    drop(engine.add_extension(
+        "sprintf".to_owned(),
+        2,
+        Box::new(|arguments: Vec<Value>| match arguments.as_slice() {
+            [Value::String(format), Value::Array(values)] => {
+                let values: Vec<Value> = values.iter().cloned().collect();
+                Ok(Value::from(sprintf(format, &values)))
+            }
+            _ => Err(FunctionError("`sprintf` expects a string and an array".to_owned()))?,
+        }),
+    ));
+    for name in OLDER {
+        let n_arguments = if ["re_match", "set_diff"].contains(&name) { 2 } else { 1 };
+        // An engine that has the function already is as good.
+        drop(engine.add_extension(
+            name.to_owned(),
+            n_arguments,
+            Box::new(move |arguments: Vec<Value>| Ok(call(name, &arguments)?)),
+        ));
+    }
+}
+
+fn call(name: &str, arguments: &[Value]) -> Result<Value, FunctionError> {
+    let wrong = |wanted: &str| FunctionError(format!("`{name}` expects {wanted}"));
+    let [first, rest @ ..] = arguments else { return Err(wanted_arguments(name)) };
+    match (name, rest) {
+        ("re_match", [text]) => {
+            let (Ok(pattern), Ok(text)) = (first.as_string(), text.as_string()) else {
+                return Err(wrong("two strings"));
+            };
+            let pattern = Regex::new(pattern).map_err(|error| FunctionError(format!("invalid pattern: {error}")))?;
+            Ok(Value::from(pattern.is_match(text)))
+        }
+        ("set_diff", [second]) => match (first, second) {
+            (Value::Set(left), Value::Set(right)) => {
+                Ok(Value::from(left.iter().filter(|item| !right.contains(item)).cloned().collect::<BTreeSet<_>>()))
+            }
+            _ => Err(wrong("two sets")),
+        },
+        ("any", _) => Ok(Value::from(items(first).ok_or_else(|| wrong("a list"))?.contains(&Value::from(true)))),
+        ("all", _) => {
+            let items = items(first).ok_or_else(|| wrong("a list"))?;
+            Ok(Value::from(items.iter().all(|item| *item == Value::from(true))))
+        }
+        ("cast_array", _) => items(first).map(Value::from).ok_or_else(|| wrong("an array or a set")),
+        ("cast_set", _) => {
+            let items = items(first).ok_or_else(|| wrong("an array or a set"))?;
+            Ok(Value::from(items.into_iter().collect::<BTreeSet<_>>()))
+        }
+        _ => {
+            let fits = matches!(
+                (name, first),
+                ("cast_boolean", Value::Bool(_))
+                    | ("cast_null", Value::Null)
+                    | ("cast_object", Value::Object(_))
+                    | ("cast_string", Value::String(_))
+            );
+            if fits { Ok(first.clone()) } else { Err(wrong("a value of that type")) }
+        }
+    }
+}
+
+fn wanted_arguments(name: &str) -> FunctionError {
+    FunctionError(format!("`{name}` expects an argument"))
+}
+
+fn items(value: &Value) -> Option<Vec<Value>> {
+    match value {
+        Value::Array(array) => Some(array.iter().cloned().collect()),
+        Value::Set(set) => Some(set.iter().cloned().collect()),
+        _ => None,
+    }
+}
+
+/// A call that a file must not make: what is called, and where.
+pub(super) struct BadCall {
+    pub(super) message: String,
+    pub(super) line: u32,
+    pub(super) column: u32,
+}
+
+/// Says whether a text uses the keywords of version 1 where version 0 would have to import them, so that it cannot be version 0.
+pub(super) fn is_surely_v1(text: &str) -> bool {
+    let Some(words) = words(text) else { return true };
+    let texts: Vec<&str> = words.iter().map(|word| word.text.as_str()).collect();
+    let imports = texts.windows(3).any(|three| matches!(three, ["future", ".", "keywords"] | ["rego", ".", "v1"]));
+    let keyword = texts.windows(2).any(|two| {
+        (two[0] == "if" && two[1] != "(" && two[1] != ".")
+            || (two[0] == "contains" && !["(", ".", ":=", "="].contains(&two[1]))
+    });
+    keyword && !imports
+}
+
+/// Finds the first call of a function that looks beyond its input. Comments and strings are not calls.
+pub(super) fn refused_call(text: &str) -> Option<BadCall> {
+    find_call(text, |called, _| {
+        let refused = REFUSED.contains(&called);
+        refused.then(|| format!("`{called}` is not available: a verdict must depend on its input alone"))
+    })
+}
+
+/// Finds the first call of a function that OPA no longer has in version 1. `own` are the names that the file defines.
+pub(super) fn older_call(text: &str, own: &BTreeSet<String>) -> Option<BadCall> {
+    find_call(text, |_, name| {
+        let older = OLDER.contains(&name) && !own.contains(name);
+        older.then(|| format!("`{name}` is not part of Rego version 1"))
+    })
+}
+
+/// Hands every call to a judge: `module.function` (empty without a module), and the function's name alone when it stands by
+/// itself.
+fn find_call(text: &str, judge: impl Fn(&str, &str) -> Option<String>) -> Option<BadCall> {
+    // A file that is no Rego is reported by the parser.
+    let words = words(text)?;
+    let word = |at: Option<usize>| at.and_then(|at| words.get(at)).map_or("", |word: &Word| word.text.as_str());
+    for (at, opening) in words.iter().enumerate().filter(|(_, word)| word.text == "(") {
+        let before = |steps: usize| word(at.checked_sub(steps));
+        let (dotted, alone, start) = if before(2) == "." {
+            if before(4) == "." {
+                continue;
+            }
+            (format!("{}.{}", before(3), before(1)), "", at.checked_sub(3))
+        } else {
+            (String::new(), before(1), at.checked_sub(1))
+        };
+        if let Some(message) = judge(&dotted, alone) {
+            let start = start.and_then(|start| words.get(start)).unwrap_or(opening);
+            return Some(BadCall { message, line: start.line, column: start.column });
+        }
+    }
+    None
+}

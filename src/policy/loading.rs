@@ -1,0 +1,125 @@
+//! From files to rules that can be evaluated.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use regorus::unstable::Module;
+use regorus::{Engine, Value};
+
+use super::Pack;
+use super::data;
+use super::engine::PackEngine;
+use super::error::PackError;
+use super::finding;
+use super::functions;
+use super::limits;
+use super::rules::{Definition, definitions};
+use super::unknown_fields;
+use crate::plan::types::Finding;
+
+impl PackEngine {
+    /// Loads packs. Files that are not good are errors, and leave the others as they are.
+    pub(super) fn load<'a>(packs: impl IntoIterator<Item = &'a Pack>) -> Self {
+        limits::bound_memory();
+        let mut engine = Engine::new();
+        engine.set_strict_builtin_errors(true);
+        // What rules print is for whoever writes them; nothing of it may reach a terminal from here.
+        engine.set_gather_prints(true);
+        functions::add(&mut engine);
+        let mut loaded = Self {
+            engine,
+            definitions: BTreeMap::new(),
+            tests: Vec::new(),
+            errors: Vec::new(),
+            data: Value::new_object(),
+            wants_file: false,
+            broken: false,
+        };
+        for pack in packs {
+            for (path, text) in &pack.files {
+                if let Err(error) = loaded.add(path, text) {
+                    loaded.errors.push(finding::pack_error(&error));
+                }
+            }
+            loaded.add_data(pack);
+        }
+        // Unsafe variables, unknown functions and recursion show only when the modules are analysed together.
+        loaded.engine.set_input(Value::new_object());
+        if let Err(error) = loaded.engine.eval_query("true".to_owned(), false) {
+            loaded.errors.push(finding::pack_error(&PackError::of(&error, None)));
+            loaded.broken = true;
+        }
+        loaded
+    }
+
+    fn add(&mut self, path: &str, text: &str) -> Result<(), PackError> {
+        if let Some(call) = functions::refused_call(text) {
+            return Err(PackError::at(path, call.line, call.message).column(call.column));
+        }
+        let is_v1 = self.parse(path, text)?;
+        let Some(module) = self.engine.get_modules().last().cloned() else { return Ok(()) };
+        let found = definitions(&module, path, text)?;
+        let own: BTreeSet<String> = super::rules::names(&module).into_iter().collect();
+        if is_v1 && let Some(call) = functions::older_call(text, &own) {
+            return Err(PackError::at(path, call.line, call.message).column(call.column));
+        }
+        for definition in found {
+            self.definitions.entry(definition.path.clone()).or_default().push(definition);
+        }
+        self.tests.extend(super::rules::tests(&module, path));
+        self.wants_file |= text.contains("conftest");
+        Ok(())
+    }
+
+    /// Reads a file as Rego version 1, and when it is none as version 0. Says whether it was version 1.
+    fn parse(&mut self, path: &str, text: &str) -> Result<bool, PackError> {
+        self.engine.set_rego_v0(false);
+        let Err(first) = self.engine.add_policy(path.to_owned(), text.to_owned()) else { return Ok(true) };
+        // The engine warns on standard error about keywords that version 0 does not have.
+        if functions::is_surely_v1(text) {
+            return Err(PackError::of(&first, Some(path)));
+        }
+        self.engine.set_rego_v0(true);
+        let Err(second) = self.engine.add_policy(path.to_owned(), text.to_owned()) else { return Ok(false) };
+        let (first, second) = (PackError::of(&first, Some(path)), PackError::of(&second, Some(path)));
+        // The reading that came further is the one that was meant.
+        Err(if second.line() > first.line() { second } else { first })
+    }
+
+    fn add_data(&mut self, pack: &Pack) {
+        let (documents, errors) = data::documents(pack);
+        self.errors.extend(errors.iter().map(finding::pack_error));
+        for (path, document) in documents {
+            let added = serde_json::from_value(document).map_err(|error| error.to_string());
+            let added = added.and_then(|value: Value| self.engine.add_data(value).map_err(|error| error.to_string()));
+            if let Err(error) = added {
+                let message = format!("the data cannot be used: {}", error.lines().next().unwrap_or_default());
+                self.errors.push(finding::pack_error(&PackError::at(&path, 1, message)));
+            }
+        }
+        self.data = self.engine.get_data();
+    }
+
+    /// Finds what rules read that can never be there.
+    pub(super) fn unknown_fields(&mut self) -> Vec<Finding> {
+        let modules = self.engine.get_modules().clone();
+        let package = |module: &Module| module.package.refr.span().text().to_owned();
+        let mut provided: BTreeSet<String> = BTreeSet::from(["conftest".to_owned()]);
+        let first = |name: String| name.split(['.', '[']).next().unwrap_or_default().to_owned();
+        provided.extend(modules.iter().map(|module| first(package(module))));
+        if let Value::Object(data) = &self.data {
+            provided.extend(data.keys().filter_map(|key| key.as_string().ok()).map(|key| key.to_string()));
+        }
+        let mut found = Vec::new();
+        for module in modules.iter() {
+            let file = module.package.refr.span().source.get_path().clone();
+            let is_whole = super::rules::is_whole(&package(module));
+            found.extend(unknown_fields::findings(module, &file, is_whole, &provided));
+        }
+        found
+    }
+
+    /// Returns every definition of a rule, by rule and file.
+    pub(super) fn definitions(&self) -> impl Iterator<Item = &Definition> {
+        self.definitions.values().flatten()
+    }
+}

@@ -1,0 +1,3 @@
+package main
+
+deny contains "large" if to_number(input.spec.partitions) > 2

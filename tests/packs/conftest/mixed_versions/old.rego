@@ -1,0 +1,3 @@
+package main
+
+deny[msg] { helper(input.kind); msg := "old" }

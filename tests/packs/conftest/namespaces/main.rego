@@ -1,0 +1,5 @@
+package main
+
+import data.lib.kafka
+
+deny contains "main" if kafka.is_topic

@@ -1,0 +1,3 @@
+package odd["with-dash"]
+
+deny contains "odd"

@@ -1,0 +1,3 @@
+package main
+
+deny contains {"text": "x"} if input.kind == "KafkaTopic"

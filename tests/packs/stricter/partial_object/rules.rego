@@ -1,0 +1,3 @@
+package main
+
+deny[key] := value if some key, value in input.metadata
