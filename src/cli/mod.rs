@@ -3,6 +3,7 @@
 //! The only module that picks adapters. It decides nothing about clusters: it turns arguments into the values that the pass
 //! takes, and what comes back into text and an exit code.
 
+mod agent;
 mod apply;
 mod arguments;
 mod clock;
@@ -87,6 +88,7 @@ enum Command {
     Plan(plan::PlanArgs),
     Apply(apply::ApplyArgs),
     Drift(drift::DriftArgs),
+    Agent(agent::AgentArgs),
     Import(import::ImportArgs),
     Show(show::ShowArgs),
     Policy(policy::PolicyArgs),
@@ -137,6 +139,7 @@ impl Cli {
             Command::Plan(arguments) => block_on(plan::run(arguments, console)),
             Command::Apply(arguments) => block_on(apply::run(arguments, console)),
             Command::Drift(arguments) => block_on(drift::run(arguments, console)),
+            Command::Agent(arguments) => block_on(agent::run(arguments, console)),
             Command::Import(arguments) => block_on(import::run(arguments, console)),
             Command::Show(arguments) => show::run(arguments, console),
             Command::Policy(arguments) => policy::run(arguments, console),

@@ -22,6 +22,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("state", &["domain", "ports"]),
     ("config", &["domain"]),
     ("telemetry", &[]),
+    ("agent", &["domain", "plan", "policy", "report", "ports", "apply", "reconcile", "config", "telemetry"]),
     (
         "cli",
         &[
@@ -41,6 +42,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "state",
             "config",
             "telemetry",
+            "agent",
         ],
     ),
     ("main", &["cli", "telemetry"]),
