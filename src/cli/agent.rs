@@ -1,7 +1,12 @@
 //! `driftless agent`: follows the config repository of one environment.
 
+mod daemon;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
 
 use super::arguments::{RuleArgs, load_settings};
 use super::clock::SystemClock;
@@ -9,8 +14,9 @@ use super::cluster::{self, Writes};
 use super::console::Console;
 use super::error::CommandError;
 use super::exit::Exit;
+use super::interrupt::Shutdown;
 use super::passwords::{self, Need};
-use super::{desired, interrupt, repository, session, surroundings};
+use super::{desired, repository, session, surroundings};
 use crate::agent::{AgentPass, Conclusion, PassResult, Unloadable, Wanted, WhatToDo, run_pass};
 use crate::apply::{NoProgress, StopFlag};
 use crate::config::secrets::SecretOptions;
@@ -39,15 +45,14 @@ pub(super) struct AgentArgs {
 pub(super) async fn run(arguments: &AgentArgs, console: &Console) -> Result<Exit, CommandError> {
     let settings = load_settings(&absolute(&arguments.config)?)?;
     refuse_what_is_not_built(&settings)?;
+    daemon::pace(&settings)?;
     if !arguments.once {
-        return Err(CommandError::usage("the agent's loop is not built yet")
-            .hint("Add `--once`, and let a timer start it: `driftless agent --config FILE --once`."));
+        return daemon::run(&arguments.config, settings, console).await;
     }
     let agent = Agent::open(&settings)?;
     let _lock = agent.memory.lock()?;
-    let stop = interrupt::watch(console);
-    limit_time(&settings, &stop);
-    let result = agent.pass(&stop).await?;
+    let shutdown = Shutdown::watch(console);
+    let result = agent.pass(&shutdown.ended).await?;
     show(&result, console)?;
     Ok(match result.conclusion(agent.what_to_do()) {
         Conclusion::Done => Exit::Done,
@@ -81,7 +86,11 @@ fn refuse_what_is_not_built(settings: &AgentSettings) -> Result<(), CommandError
         (settings.forge.is_some(), "forge", "Pull requests are not commented on yet."),
         (settings.events_topic.is_some(), "events", "Events are not sent yet."),
         (settings.lease_group.is_some(), "lease", "Run exactly one agent per environment."),
-        (settings.http.is_some(), "http", "There is no HTTP server yet."),
+        (
+            settings.http.as_ref().is_some_and(|http| http.webhook_secret_file.is_some()),
+            "http.webhookSecretFile",
+            "Webhooks are not received yet.",
+        ),
     ];
     for (is_set, setting, why) in not_built {
         if is_set {
@@ -89,16 +98,14 @@ fn refuse_what_is_not_built(settings: &AgentSettings) -> Result<(), CommandError
                 .hint(format!("{why} Take it out of the settings. Nothing was started.")));
         }
     }
-    Ok(())
-}
-
-/// Stops an apply after the batch in flight when its time is up.
-fn limit_time(settings: &AgentSettings, stop: &StopFlag) {
-    let (timeout, stop) = (settings.apply.timeout, stop.clone());
-    tokio::spawn(async move {
-        tokio::time::sleep(timeout).await;
-        stop.stop();
-    });
+    match &settings.http {
+        Some(http) if !http.listen.ip().is_loopback() => Err(CommandError::usage(format!(
+            "`http.listen` is `{}`, which others can reach, and there is no login yet",
+            http.listen
+        ))
+        .hint("Listen on loopback, as in `127.0.0.1:8080`, and put a proxy with a login before it.")),
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// The adapters of an agent's settings.
@@ -154,7 +161,9 @@ impl<'a> Agent<'a> {
     }
 
     /// Makes one pass. The cluster is opened anew for each, so that renewed credentials count.
-    async fn pass(&self, stop: &StopFlag) -> Result<PassResult, CommandError> {
+    async fn pass(&self, ended: &watch::Receiver<bool>) -> Result<PassResult, CommandError> {
+        let limit = Limit::start(self.settings.apply.timeout, ended.clone());
+        let stop = &limit.stop;
         let what_to_do = self.what_to_do();
         let (writes, need) = match what_to_do {
             WhatToDo::Observe => (Writes::Never, Need::Optional),
@@ -188,6 +197,34 @@ impl<'a> Agent<'a> {
             .map_err(|error| Unloadable { message: error.message().to_owned(), details: error.render() })?;
         let secrets = passwords::of_desired(&self.secrets, snapshot, &loaded.desired, need);
         Ok(Wanted { desired: loaded.desired, packs: loaded.packs, secrets })
+    }
+}
+
+/// Stops an apply after the batch in flight: when its time is up, or when the process is to end.
+struct Limit {
+    stop: StopFlag,
+    watcher: tokio::task::JoinHandle<()>,
+}
+
+impl Limit {
+    fn start(timeout: Duration, mut ended: watch::Receiver<bool>) -> Self {
+        let stop = StopFlag::default();
+        let flag = stop.clone();
+        let watcher = tokio::spawn(async move {
+            tokio::select! {
+                // A sender that is gone belongs to a process that ends.
+                _ = ended.wait_for(|ended| *ended) => {}
+                () = tokio::time::sleep(timeout) => {}
+            }
+            flag.stop();
+        });
+        Self { stop, watcher }
+    }
+}
+
+impl Drop for Limit {
+    fn drop(&mut self) {
+        self.watcher.abort();
     }
 }
 

@@ -112,7 +112,8 @@ impl Cli {
         let console = Console::new(self.global.quiet, self.global.log_format == LogFormat::Json);
         let options = LogOptions {
             format: self.global.log_format,
-            verbosity: Verbosity { verbose: self.global.verbose, quiet: self.global.quiet },
+            // An agent has nothing but its log to be seen by.
+            verbosity: Verbosity { verbose: self.global.verbose + u8::from(self.is_agent()), quiet: self.global.quiet },
             filter: surroundings::environment("RUST_LOG"),
             // Colours are taken out again where nobody would see them.
             colour: true,
@@ -123,6 +124,10 @@ impl Cli {
             Exit::Usage
         })?;
         Ok(console)
+    }
+
+    fn is_agent(&self) -> bool {
+        matches!(&self.command, Command::Agent(arguments) if !arguments.once)
     }
 
     /// Runs the command and says how the process ends. Prints the error, if there is one.

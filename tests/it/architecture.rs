@@ -76,6 +76,9 @@ const CLIENTS: &[(&str, &str)] = &[
     ("rsasl::", "kafka"),
     ("git2::", "git"),
     ("reqwest::", "prometheus"),
+    ("axum::", "agent"),
+    ("cron::", "agent"),
+    ("prometheus_client::", "agent"),
     ("clap::", "cli"),
     ("indicatif::", "cli"),
 ];
