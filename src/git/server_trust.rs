@@ -146,7 +146,64 @@ fn store(authorities: Vec<X509>, host: &str) -> Result<X509Store, openssl::error
 
 #[cfg(test)]
 mod tests {
+    use openssl::asn1::Asn1Time;
+    use openssl::ec::{EcGroup, EcKey};
+    use openssl::hash::MessageDigest;
+    use openssl::nid::Nid;
+    use openssl::pkey::{PKey, Private};
+    use openssl::x509::X509NameBuilder;
+    use openssl::x509::extension::{BasicConstraints, SubjectAlternativeName};
+
     use super::*;
+
+    /// Makes a certificate for `name`, signed by `issuer`, or by itself as an authority.
+    fn certificate(name: &str, issuer: Option<&(X509, PKey<Private>)>) -> (X509, PKey<Private>) {
+        let key =
+            PKey::from_ec_key(EcKey::generate(&EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap()).unwrap())
+                .unwrap();
+        let mut subject = X509NameBuilder::new().unwrap();
+        subject.append_entry_by_text("CN", name).unwrap();
+        let subject = subject.build();
+        let mut builder = X509::builder().unwrap();
+        builder.set_version(2).unwrap();
+        builder.set_subject_name(&subject).unwrap();
+        builder.set_issuer_name(issuer.map_or(&*subject, |(issuer, _)| issuer.subject_name())).unwrap();
+        builder.set_not_before(&Asn1Time::days_from_now(0).unwrap()).unwrap();
+        builder.set_not_after(&Asn1Time::days_from_now(10).unwrap()).unwrap();
+        builder.set_pubkey(&key).unwrap();
+        match issuer {
+            None => builder.append_extension(BasicConstraints::new().critical().ca().build().unwrap()).unwrap(),
+            Some((issuer, _)) => {
+                let context = builder.x509v3_context(Some(issuer), None);
+                let names = SubjectAlternativeName::new().dns(name).ip("127.0.0.1").build(&context).unwrap();
+                builder.append_extension(names).unwrap();
+            }
+        }
+        builder.sign(issuer.map_or(&key, |(_, key)| key), MessageDigest::sha256()).unwrap();
+        (builder.build(), key)
+    }
+
+    #[test]
+    fn a_certificate_counts_for_its_host_when_an_authority_of_the_file_signed_it() {
+        let (ours, others) = (certificate("our authority", None), certificate("another authority", None));
+        let (server, _) = certificate("git.example.org", Some(&ours));
+        let (stranger, _) = certificate("git.example.org", Some(&others));
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), ours.0.to_pem().unwrap()).unwrap();
+        for (certificate, host, expected) in [
+            (&server, "git.example.org", true),
+            (&server, "127.0.0.1", true),
+            (&server, "other.example.org", false),
+            (&server, "127.0.0.2", false),
+            (&stranger, "git.example.org", false),
+        ] {
+            let found = is_signed(&certificate.to_der().unwrap(), file.path(), host);
+            assert_eq!(found.unwrap(), expected, "{host}");
+        }
+        std::fs::write(file.path(), "nothing").unwrap();
+        assert!(is_signed(&server.to_der().unwrap(), file.path(), "git.example.org").is_err());
+        assert!(is_signed(&server.to_der().unwrap(), Path::new("/nowhere"), "git.example.org").is_err());
+    }
 
     #[test]
     fn a_host_key_counts_only_for_the_host_and_port_of_its_line() {

@@ -92,7 +92,7 @@ pub const CODES: &[CodeDoc] = &[
     doc!(
         "drift-not-corrected",
         "the cluster was changed, and drift is not corrected here",
-        "The cluster moved since the last apply, and the agent's `apply.correctDrift` is false, so the difference is reported and nothing is done. What git changed at the same resource waits with it, and so do revokes of a principal whose missing grant is held.",
+        "The cluster moved since the last apply, and the agent's `apply.correctDrift` is false, so the difference is reported and nothing is done. What git changed at the same resource waits with it, and so do revokes of a principal whose missing grant is held, and adoptions that would take away what git does not have.",
         "Put the cluster's value into git, apply by hand with `driftless apply`, or set `apply.correctDrift: true`."
     ),
     doc!(

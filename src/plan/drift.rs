@@ -10,6 +10,7 @@ use super::draft::Draft;
 use super::input::{DriftCorrection, PlanOptions};
 use super::types::{Action, ActionKind, Hold, Origin, Status};
 
+const ADOPTION_NOTE: &str = "it was there before it was ours, and taking away what git does not have is drift correction (`apply.correctDrift` is false)";
 const NOTE: &str = "drift is reported and not corrected (`apply.correctDrift` is false)";
 
 /// Holds drift and conflicts. Stands before everything that counts grants: a grant that is held gives nothing.
@@ -18,8 +19,12 @@ pub(super) fn hold(options: &PlanOptions, draft: &mut Draft) {
         DriftCorrection::Correct => return,
         DriftCorrection::Hold => {}
     }
-    for action in draft.actions.iter_mut().filter(|action| moved(action.origin)) {
-        hold_action(action, NOTE.to_owned());
+    for action in &mut draft.actions {
+        if moved(action.origin) {
+            hold_action(action, NOTE.to_owned());
+        } else if action.origin == Origin::Adopt && takes_away(action) {
+            hold_action(action, ADOPTION_NOTE.to_owned());
+        }
     }
     hold_revokes_beside_held_grants(draft);
 }
@@ -29,6 +34,12 @@ fn moved(origin: Origin) -> bool {
         Origin::Drift | Origin::Conflict => true,
         Origin::Change | Origin::Adopt => false,
     }
+}
+
+/// Says whether something that the cluster has and git does not would be removed.
+fn takes_away(action: &Action) -> bool {
+    action.action == ActionKind::Delete
+        || action.fields.iter().any(|field| field.desired.is_none() && field.observed.is_some())
 }
 
 fn hold_action(action: &mut Action, note: String) {
@@ -116,6 +127,25 @@ mod tests {
             ]
         );
         assert_ne!(held.id, corrected.id);
+    }
+
+    #[test]
+    fn adoption_takes_nothing_away() {
+        let [corrected, held] = plans(
+            |_| {},
+            |world| {
+                world.want_acl(READ).has_acl(READ).has_acl(WRITE);
+                world.want_topic("more", 3, 3, &[("max.message.bytes", "1")]).has_topic("more", 3, 3, &[]);
+                let pairs = [("max.message.bytes", "1"), ("segment.ms", "60000")];
+                world.want_topic("less", 3, 3, &pairs[..1]).has_topic("less", 3, 3, &pairs);
+            },
+        );
+        let held_of = |plan: &Plan| -> Vec<String> {
+            plan.actions.iter().filter(|action| action.hold.is_some()).map(|action| action.name.clone()).collect()
+        };
+        assert_eq!((corrected.actions.len(), held_of(&corrected)), (3, Vec::new()));
+        assert_eq!(held_of(&held), ["less", WRITE.trim_start_matches("acl/")]);
+        assert_eq!(held.actions.len(), 3);
     }
 
     #[test]

@@ -26,7 +26,8 @@ pub enum Prune {
 pub enum DriftCorrection {
     /// It is put right, as everything else.
     Correct,
-    /// It is shown and held. What both git and the cluster changed is held too: doing it would undo the cluster's half.
+    /// It is shown and held. What both git and the cluster changed is held too, for doing it would undo the cluster's half;
+    /// and so is an adoption that takes away what git does not have.
     Hold,
 }
 
