@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::watch;
@@ -103,7 +103,7 @@ impl Following for Followed<'_> {
     }
 
     async fn pass(&self) -> PassResult {
-        let started = Instant::now();
+        let started = SystemClock.now();
         let result = self.agent.pass(self.ended).await.unwrap_or_else(|error| PassResult {
             // Files that the settings name are gone, or make no sense: they may come back by themselves no more than settings.
             problem: Some(Problem { reason: ProblemReason::SettingsInvalid, message: error.message().to_owned() }),
@@ -116,7 +116,9 @@ impl Following for Followed<'_> {
         let reason = ready.map_or("", |condition| condition.reason.as_str());
         let message = ready.map_or("", |condition| condition.message.as_str());
         let revision = result.revision.as_deref().unwrap_or("unknown");
-        let (sync, took) = (status.sync.as_str(), started.elapsed());
+        let ended = SystemClock.now();
+        let took = Duration::try_from(ended.duration_since(started)).unwrap_or_default();
+        let sync = status.sync.as_str();
         if result.problem.is_some() {
             let hint = result.hint.as_deref().unwrap_or_default();
             let details = anstream::adapter::strip_str(result.details.as_deref().unwrap_or_default()).to_string();
@@ -125,8 +127,7 @@ impl Following for Followed<'_> {
             let applied = status.counts.applied;
             tracing::info!(%environment, %revision, %sync, %reason, %message, applied, milliseconds = took.as_millis(), "pass");
         }
-        let now = SystemClock.now().as_second();
-        self.board.metrics.note(&result, self.agent.what_to_do(), took, now);
+        self.board.metrics.note(&result, self.agent.what_to_do(), took, ended.as_second());
         self.board.show(status_json(&status), result.plan.as_ref().map(report::plan_json));
         result
     }
