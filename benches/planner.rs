@@ -137,6 +137,7 @@ fn main() {
     let passwords = PasswordStates::new();
     let source = PlanSource::default();
     let options = PlanOptions {
+        drift: driftless::plan::input::DriftCorrection::Correct,
         prune: Prune::OwnedOnly,
         max_deletions: 5,
         today: jiff::civil::date(2026, 1, 1),

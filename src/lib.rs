@@ -39,4 +39,6 @@ pub mod config;
 
 pub mod telemetry;
 
+pub mod agent;
+
 pub mod cli;

@@ -121,6 +121,18 @@ pub trait Source: Send + Sync {
     fn snapshot(&self) -> Result<Snapshot, SourceError>;
 }
 
+/// One branch of a remote config repository, mirrored on this machine: what an agent follows.
+pub trait SourceMirror: Send + Sync {
+    /// Learns what the remote's branch holds, and returns the full id of its head. A mirror that is damaged is made anew.
+    fn fetch(&self) -> Result<String, SourceError>;
+
+    /// Reads all files of that commit below the configured directory.
+    fn snapshot(&self, revision: &str) -> Result<Snapshot, SourceError>;
+
+    /// Says whether `newer` is `older` or descends from it. An `older` that nobody has any more is no ancestor.
+    fn descends(&self, newer: &str, older: &str) -> Result<bool, SourceError>;
+}
+
 /// The branch `driftless/ENV`: what the agent wrote back.
 pub trait ReportBranch: Send + Sync {
     /// Reads the branch's files below `prefix` (all with ""), path to bytes; empty when there is no branch yet.
@@ -129,6 +141,11 @@ pub trait ReportBranch: Send + Sync {
     /// Writes the given files over what the branch holds and commits, without a work tree, when that changes anything.
     /// Returns the new commit id, or `None` when there was nothing to commit.
     fn commit(&self, change: &BranchChange) -> Result<Option<String>, SourceError>;
+
+    /// Learns where the branch is at the remote. Does nothing where there is none.
+    fn fetch(&self) -> Result<(), SourceError> {
+        Ok(())
+    }
 
     /// Pushes the branch; on rejection fetches, writes `change` again on top, and retries.
     fn push(&self, change: &BranchChange) -> Result<(), SourceError>;
@@ -274,6 +291,27 @@ pub trait Journal: Send + Sync {
 
     /// Empties the journal, once the inventory holds what it says.
     fn clear(&self) -> Result<(), StateError>;
+}
+
+/// What an agent remembers of its environment on its own machine, where nobody who may write to git can change it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AgentRecord {
+    /// The id of the cluster at first contact.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster_id: Option<String>,
+    /// The revision that this agent last applied without a failure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_applied_revision: Option<String>,
+}
+
+/// Keeps the [`AgentRecord`].
+pub trait AgentMemory: Send + Sync {
+    /// Reads it; empty when there is none yet. One that cannot be understood is an error, never an empty one.
+    fn read(&self) -> Result<AgentRecord, StateError>;
+
+    /// Replaces it, durably.
+    fn write(&self, record: &AgentRecord) -> Result<(), StateError>;
 }
 
 /// driftless' own directory on this machine.

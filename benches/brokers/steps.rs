@@ -88,7 +88,13 @@ async fn read(snapshot: Snapshot, repository: &Path, bootstrap: &str) -> (Loaded
 type Loaded = (Option<DesiredState>, Vec<Diagnostic>);
 
 fn options() -> PlanOptions {
-    PlanOptions { prune: Prune::Never, max_deletions: 0, today: DAY, accepted_cluster: None }
+    PlanOptions {
+        prune: Prune::Never,
+        max_deletions: 0,
+        drift: driftless::plan::input::DriftCorrection::Correct,
+        today: DAY,
+        accepted_cluster: None,
+    }
 }
 
 /// Creates topics as an apply does. Returns the seconds from its start until the controller accepted the last of them, and

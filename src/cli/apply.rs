@@ -16,7 +16,7 @@ use super::session::{Session, SessionArgs, Wanted};
 use super::{interrupt, saved_plan};
 use crate::domain::desired::DesiredState;
 use crate::plan::types::{Plan, Status};
-use crate::reconcile::{Pass, Planned, Push};
+use crate::reconcile::{Decision, Pass, Planned, Push};
 use crate::report::{self, Detail, Style};
 
 /// Make the cluster equal to git: perform a saved plan, or plan, show, ask and perform
@@ -200,29 +200,26 @@ async fn perform(
 
 /// Says why a plan is not performed at all.
 fn refusal(plan: &Plan) -> Option<CommandError> {
-    let n_denials = plan.findings.iter().filter(|finding| finding.denies()).count();
-    if n_denials > 0 {
-        let message = format!("policy refuses the plan ({n_denials} findings), so nothing was applied");
-        return Some(
-            CommandError::new(ErrorKind::Refused, message).hint(
+    match Decision::of(plan) {
+        Decision::Perform => None,
+        Decision::Denied(n_denials) => {
+            let message = format!("policy refuses the plan ({n_denials} findings), so nothing was applied");
+            Some(CommandError::new(ErrorKind::Refused, message).hint(
                 "Correct what the findings name, or add a `PolicyException`. `driftless explain CODE` says more.",
-            ),
-        );
+            ))
+        }
+        Decision::Held(n_held) => {
+            let message = format!("everything that is left is held ({n_held} actions), so nothing was applied");
+            Some(
+                CommandError::new(ErrorKind::Refused, message)
+                    .hint("Let an action through with an `Approval` that names its id."),
+            )
+        }
+        Decision::Blocked(n_blocked) => {
+            let message = format!("everything that is left is blocked ({n_blocked} actions), so nothing was applied");
+            Some(CommandError::failed(message).hint("The plan says of each action what blocks it."))
+        }
     }
-    let n_with = |status: Status| plan.actions.iter().filter(|action| action.status == status).count();
-    let (n_planned, n_held, n_blocked) = (n_with(Status::Planned), n_with(Status::Held), n_with(Status::Blocked));
-    if n_planned == 0 && n_held > 0 {
-        let message = format!("everything that is left is held ({n_held} actions), so nothing was applied");
-        return Some(
-            CommandError::new(ErrorKind::Refused, message)
-                .hint("Let an action through with an `Approval` that names its id."),
-        );
-    }
-    if n_planned == 0 && n_blocked > 0 {
-        let message = format!("everything that is left is blocked ({n_blocked} actions), so nothing was applied");
-        return Some(CommandError::failed(message).hint("The plan says of each action what blocks it."));
-    }
-    None
 }
 
 #[cfg(test)]

@@ -33,9 +33,10 @@ pub(super) fn open(
 ) -> Result<Box<dyn Cluster>, CommandError> {
     match choice {
         ClusterChoice::Settings(settings) => match &settings.cluster.access {
-            ClusterAccess::PropertiesFile(path) => connect(read_properties(path)?, None, writes),
-            ClusterAccess::Properties(properties) => connect(inline_properties(properties)?, None, writes),
             ClusterAccess::Sandbox(directory) => directory_cluster(directory),
+            ClusterAccess::PropertiesFile(_) | ClusterAccess::Properties(_) => {
+                open_for_agent(&settings.cluster.access, writes)
+            }
         },
         ClusterChoice::Kafka { bootstrap_server, command_config } => {
             let properties = match command_config {
@@ -46,6 +47,18 @@ pub(super) fn open(
         }
         ClusterChoice::Sandbox(directory) => directory_cluster(directory),
         ClusterChoice::Observed(observed) => recorded(observed, repository),
+    }
+}
+
+/// Opens the cluster of an agent's settings. Here the directory cluster refuses writes too, where there may be none.
+pub(super) fn open_for_agent(access: &ClusterAccess, writes: Writes) -> Result<Box<dyn Cluster>, CommandError> {
+    match (access, writes) {
+        (ClusterAccess::PropertiesFile(path), _) => connect(read_properties(path)?, None, writes),
+        (ClusterAccess::Properties(properties), _) => connect(inline_properties(properties)?, None, writes),
+        (ClusterAccess::Sandbox(directory), Writes::Possible) => directory_cluster(directory),
+        (ClusterAccess::Sandbox(directory), Writes::Never) => {
+            Ok(Box::new(DirectoryCluster::open(directory, sandbox::Access::ReadOnly)?))
+        }
     }
 }
 

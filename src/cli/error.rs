@@ -78,6 +78,11 @@ impl CommandError {
         self
     }
 
+    /// Returns the message without hints and problems in files.
+    pub(super) fn message(&self) -> &str {
+        &self.message
+    }
+
     /// Returns how the process ends.
     pub fn exit(&self) -> Exit {
         match self.kind {

@@ -3,6 +3,7 @@
 //! The only module that picks adapters. It decides nothing about clusters: it turns arguments into the values that the pass
 //! takes, and what comes back into text and an exit code.
 
+mod agent;
 mod apply;
 mod arguments;
 mod clock;
@@ -87,6 +88,7 @@ enum Command {
     Plan(plan::PlanArgs),
     Apply(apply::ApplyArgs),
     Drift(drift::DriftArgs),
+    Agent(agent::AgentArgs),
     Import(import::ImportArgs),
     Show(show::ShowArgs),
     Policy(policy::PolicyArgs),
@@ -110,7 +112,8 @@ impl Cli {
         let console = Console::new(self.global.quiet, self.global.log_format == LogFormat::Json);
         let options = LogOptions {
             format: self.global.log_format,
-            verbosity: Verbosity { verbose: self.global.verbose, quiet: self.global.quiet },
+            // An agent has nothing but its log to be seen by.
+            verbosity: Verbosity { verbose: self.global.verbose + u8::from(self.is_agent()), quiet: self.global.quiet },
             filter: surroundings::environment("RUST_LOG"),
             // Colours are taken out again where nobody would see them.
             colour: true,
@@ -121,6 +124,10 @@ impl Cli {
             Exit::Usage
         })?;
         Ok(console)
+    }
+
+    fn is_agent(&self) -> bool {
+        matches!(&self.command, Command::Agent(arguments) if !arguments.once)
     }
 
     /// Runs the command and says how the process ends. Prints the error, if there is one.
@@ -137,6 +144,7 @@ impl Cli {
             Command::Plan(arguments) => block_on(plan::run(arguments, console)),
             Command::Apply(arguments) => block_on(apply::run(arguments, console)),
             Command::Drift(arguments) => block_on(drift::run(arguments, console)),
+            Command::Agent(arguments) => block_on(agent::run(arguments, console)),
             Command::Import(arguments) => block_on(import::run(arguments, console)),
             Command::Show(arguments) => show::run(arguments, console),
             Command::Policy(arguments) => policy::run(arguments, console),

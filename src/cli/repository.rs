@@ -6,7 +6,7 @@ use super::arguments::RepositoryArgs;
 use super::error::CommandError;
 use super::surroundings::surroundings;
 use crate::config::secrets;
-use crate::config::settings::AgentSettings;
+use crate::config::settings::{AgentSettings, SourceAuthentication};
 use crate::domain::secret::Secret;
 use crate::domain::snapshot::Snapshot;
 use crate::git::{self, GitReportBranch, RemoteAccess, ReportBranchSettings, RevisionSource, WorkTreeSource};
@@ -86,7 +86,7 @@ impl Repository {
 }
 
 /// Turns an agent's settings into those of the report branch.
-fn branch_settings(settings: Option<&AgentSettings>) -> Result<ReportBranchSettings, CommandError> {
+pub(super) fn branch_settings(settings: Option<&AgentSettings>) -> Result<ReportBranchSettings, CommandError> {
     let mut branch = ReportBranchSettings::default();
     let Some(settings) = settings else { return Ok(branch) };
     let (report, auth) = (&settings.report, &settings.source.auth);
@@ -98,13 +98,20 @@ fn branch_settings(settings: Option<&AgentSettings>) -> Result<ReportBranchSetti
     if let Some(email) = &report.author_email {
         branch.author_email = email.clone();
     }
-    branch.access = RemoteAccess {
+    branch.access = remote_access(auth)?;
+    Ok(branch)
+}
+
+/// Reads the files that the login to git needs.
+pub(super) fn remote_access(auth: &SourceAuthentication) -> Result<RemoteAccess, CommandError> {
+    Ok(RemoteAccess {
         user: auth.username.clone(),
         token: read_secret(auth.password_file.as_deref())?,
         ssh_key_file: auth.ssh_key_file.clone(),
         ssh_key_passphrase: read_secret(auth.ssh_key_passphrase_file.as_deref())?,
-    };
-    Ok(branch)
+        known_hosts_file: auth.known_hosts_file.clone(),
+        ca_file: auth.ca_file.clone(),
+    })
 }
 
 fn read_secret(path: Option<&Path>) -> Result<Option<Secret>, CommandError> {

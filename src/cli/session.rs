@@ -10,7 +10,7 @@ use super::error::CommandError;
 use super::passwords::{self, Need};
 use super::repository::Repository;
 use crate::git::GitReportBranch;
-use crate::plan::input::Prune;
+use crate::plan::input::{DriftCorrection, Prune};
 use crate::plan::types::PlanSource;
 use crate::policy::Pack;
 use crate::ports::{Cluster, LocalState, ReportBranch, RuleStore};
@@ -74,6 +74,8 @@ impl Session {
                 Some(PruneArgs { prune: true, .. }) => Prune::OwnedOnly,
                 Some(PruneArgs { prune: false, .. }) | None => Prune::Never,
             },
+            // A person who applies looks at the plan; only the agent has a setting for it.
+            drift: DriftCorrection::Correct,
             max_deletions: arguments.prune.map_or(0, |prune| prune.max_deletions),
             accepted_cluster: arguments.cluster.cluster_id(&choice),
         };
@@ -125,6 +127,6 @@ impl Session {
     }
 }
 
-fn open_rules(rules: RuleDirectory) -> Result<Box<dyn RuleStore>, CommandError> {
+pub(super) fn open_rules(rules: RuleDirectory) -> Result<Box<dyn RuleStore>, CommandError> {
     Ok(Box::new(prometheus::RuleDirectory::new(rules.directory, rules.reload_url)?))
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use git2::{Config, Cred, CredentialType, Error, ErrorClass, ErrorCode, RemoteCallbacks};
 
+use super::server_trust;
 use crate::domain::secret::Secret;
 
 /// How to authenticate to a remote. All of it is optional: then the ssh agent and git's credential helper are asked,
@@ -18,15 +19,26 @@ pub struct RemoteAccess {
     pub ssh_key_file: Option<PathBuf>,
     /// Passphrase of that key.
     pub ssh_key_passphrase: Option<Secret>,
+    /// Host keys that are trusted, instead of those in `~/.ssh/known_hosts`.
+    pub known_hosts_file: Option<PathBuf>,
+    /// Certificates that are trusted for https, beside the system's.
+    pub ca_file: Option<PathBuf>,
 }
 
 /// Makes the callbacks that give libgit2 one credential after the other, each once: libgit2 asks again and again for
 /// as long as it gets an answer.
-pub(super) fn callbacks<'a>(access: &'a RemoteAccess, config: Config) -> RemoteCallbacks<'a> {
+pub(super) fn callbacks<'a>(access: &'a RemoteAccess, config: Config, url: &str) -> RemoteCallbacks<'a> {
     let mut callbacks = RemoteCallbacks::new();
     let mut tried = Tried::default();
     callbacks.credentials(move |url, user, allowed| tried.next(access, &config, url, user, allowed));
+    let port = port(url);
+    callbacks.certificate_check(move |certificate, host| server_trust::check(access, certificate, host, port));
     callbacks
+}
+
+/// Returns the port that a URL names.
+fn port(url: &str) -> Option<u16> {
+    url::Url::parse(url).ok()?.port()
 }
 
 #[derive(Default)]

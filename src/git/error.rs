@@ -38,9 +38,9 @@ fn hint(error: &git2::Error) -> Option<&'static str> {
             "Check the credentials: a key in the ssh agent, the configured key file, git's credential helper, or a token \
              that may write to this repository.",
         ),
-        (ErrorCode::Certificate, ErrorClass::Ssh) => {
-            Some("The server's host key is not in `~/.ssh/known_hosts`, or has changed; check it and add it there.")
-        }
+        (ErrorCode::Certificate, ErrorClass::Ssh) => Some(
+            "The server's host key is not in `~/.ssh/known_hosts` or the agent's `knownHostsFile`, or has changed; check it and add it there.",
+        ),
         (ErrorCode::Certificate, _) | (_, ErrorClass::Ssl) => {
             Some("The server's certificate is not trusted; add its authority to the system's trust store.")
         }

@@ -7,14 +7,17 @@
 mod credentials;
 mod error;
 mod local_push;
+mod mirror;
 mod open;
 mod remote;
 mod report_branch;
 mod revision;
+mod server_trust;
 mod tree_edit;
 mod work_tree;
 
 pub use credentials::RemoteAccess;
+pub use mirror::{Mirror, MirrorSettings, report_repository};
 pub use open::state_directory;
 pub use report_branch::{GitReportBranch, ReportBranchSettings};
 pub use revision::RevisionSource;

@@ -55,10 +55,12 @@ impl<'a> BranchRemote<'a> {
         self.try_fetch().map_err(|error| self.explain("fetch from", &error))
     }
 
-    fn try_fetch(&self) -> Result<(), git2::Error> {
+    /// Like [`Self::fetch`], with git's own error: the caller tells a damaged repository from a remote that is away.
+    pub(super) fn try_fetch(&self) -> Result<(), git2::Error> {
         let mut remote = self.connectable()?;
         let config = self.config()?;
-        let mut connection = remote.connect_auth(Direction::Fetch, Some(callbacks(self.access, config)), None)?;
+        let mut connection =
+            remote.connect_auth(Direction::Fetch, Some(callbacks(self.access, config, &self.url)), None)?;
         let is_there = connection.list()?.iter().any(|head| head.name() == self.branch);
         if !is_there {
             drop(connection);
@@ -69,10 +71,10 @@ impl<'a> BranchRemote<'a> {
             };
         }
         let mut options = FetchOptions::new();
-        options.remote_callbacks(callbacks(self.access, self.config()?));
+        options.remote_callbacks(callbacks(self.access, self.config()?, &self.url));
         options.download_tags(AutotagOption::None).update_fetchhead(false);
         let refspec = format!("+{}:{}", self.branch, self.tracking);
-        connection.remote().fetch(&[refspec.as_str()], Some(&mut options), Some("fetch of the report branch"))
+        connection.remote().fetch(&[refspec.as_str()], Some(&mut options), Some("fetch"))
     }
 
     /// Pushes the branch, which is at `commit`. Never forces.
@@ -95,7 +97,7 @@ impl<'a> BranchRemote<'a> {
     fn push_to_server(&self) -> Result<Pushed, git2::Error> {
         let mut rejection = None;
         {
-            let mut callbacks = callbacks(self.access, self.config()?);
+            let mut callbacks = callbacks(self.access, self.config()?, &self.url);
             // libgit2 returns success when the server refused the update; only this tells.
             callbacks.push_update_reference(|_, status| {
                 rejection = status.map(str::to_owned);
@@ -121,7 +123,7 @@ impl<'a> BranchRemote<'a> {
         self.repository.config()
     }
 
-    fn explain(&self, action: &str, error: &git2::Error) -> SourceError {
+    pub(super) fn explain(&self, action: &str, error: &git2::Error) -> SourceError {
         let mut explained = redact(explain(&format!("{action} `{}`", self.shown()), error), &self.url);
         explained.hint.get_or_insert_with(|| "Check the address of the remote, and the network.".to_owned());
         explained

@@ -96,15 +96,6 @@ impl GitReportBranch {
         Ok(tips.truth(&repository, &self.branch)?.map(|commit| commit.id().to_string()))
     }
 
-    /// Learns where the remote's branch is. Does nothing without a remote.
-    pub fn fetch(&self) -> Result<(), SourceError> {
-        let repository = self.repository()?;
-        match self.remote(&repository)? {
-            Some(remote) => retry_while_locked(|| remote.fetch()),
-            None => Ok(()),
-        }
-    }
-
     fn repository(&self) -> Result<Repository, SourceError> {
         Repository::open(&self.repository).map_err(|error| explain_open(&self.repository, &error))
     }
@@ -342,6 +333,14 @@ impl ReportBranch for GitReportBranch {
             lock.display()
         );
         Err(source_error(message, &hint))
+    }
+
+    fn fetch(&self) -> Result<(), SourceError> {
+        let repository = self.repository()?;
+        match self.remote(&repository)? {
+            Some(remote) => retry_while_locked(|| remote.fetch()),
+            None => Ok(()),
+        }
     }
 
     fn push(&self, change: &BranchChange) -> Result<(), SourceError> {

@@ -318,7 +318,9 @@ pub(super) fn hold_last_access(input: PlanInput<'_>, draft: &mut Draft) {
     let Some(observed) = input.observed.acls.known() else { return };
     let mut revoked: BTreeMap<Principal, usize> = BTreeMap::new();
     let mut granted: BTreeSet<Principal> = BTreeSet::new();
-    for action in draft.actions.iter().filter(|action| action.kind == ResourceKind::Acl) {
+    // What is held neither gives nor takes.
+    let planned = |action: &&Action| action.kind == ResourceKind::Acl && action.status == Status::Planned;
+    for action in draft.actions.iter().filter(planned) {
         let Some(ResourceId::Acl(binding)) = action.resource() else { continue };
         if binding.permission == AclPermission::Deny {
             continue;
@@ -342,7 +344,8 @@ pub(super) fn hold_last_access(input: PlanInput<'_>, draft: &mut Draft) {
     };
     for action in draft.actions.iter_mut().filter(|action| action.kind == ResourceKind::Acl) {
         let Some(ResourceId::Acl(binding)) = action.resource() else { continue };
-        if action.action == ActionKind::Delete
+        if action.status == Status::Planned
+            && action.action == ActionKind::Delete
             && binding.permission == AclPermission::Allow
             && loses_all(&binding.principal)
         {

@@ -90,6 +90,12 @@ pub const CODES: &[CodeDoc] = &[
         "Put the number of the cluster into git, or move to a new topic."
     ),
     doc!(
+        "drift-not-corrected",
+        "the cluster was changed, and drift is not corrected here",
+        "The cluster moved since the last apply, and the agent's `apply.correctDrift` is false, so the difference is reported and nothing is done. What git changed at the same resource waits with it, and so do revokes of a principal whose missing grant is held, and adoptions that would take away what git does not have.",
+        "Put the cluster's value into git, apply by hand with `driftless apply`, or set `apply.correctDrift: true`."
+    ),
+    doc!(
         "replication-factor-differs",
         "the replication factor differs",
         "Changing it is a reassignment of every partition, which driftless does not do yet. Nothing else of the topic is changed until they agree.",

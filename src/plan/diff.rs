@@ -10,6 +10,7 @@ use crate::domain::topic::THROTTLE_KEYS;
 use super::assess;
 use super::budget;
 use super::draft::{Draft, new_action};
+use super::drift;
 use super::fields::{self, Fields, Seen};
 use super::input::PlanInput;
 use super::ownership;
@@ -26,6 +27,7 @@ pub fn plan(input: PlanInput<'_>) -> Plan {
     }
     ownership::undeclared(input, &mut draft);
     ownership::refuse_vanished_repository(input, &mut draft);
+    drift::hold(input.options, &mut draft);
     assess::hold_last_access(input, &mut draft);
     assess::protect_own_access(input, &mut draft);
     budget::enforce(input.options, &mut draft);

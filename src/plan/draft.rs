@@ -53,6 +53,7 @@ pub(super) fn new_action(
         fields,
         evidence: None,
         approved_by: None,
+        hold: None,
         location,
     }
 }

@@ -21,6 +21,16 @@ pub enum Prune {
     OwnedOnly,
 }
 
+/// Whether what the cluster changed behind git's back is put right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DriftCorrection {
+    /// It is put right, as everything else.
+    Correct,
+    /// It is shown and held. What both git and the cluster changed is held too, for doing it would undo the cluster's half;
+    /// and so is an adoption that takes away what git does not have.
+    Hold,
+}
+
 /// What the caller decides about a plan.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlanOptions {
@@ -28,6 +38,8 @@ pub struct PlanOptions {
     pub prune: Prune,
     /// The most resources that one plan may delete; a plan over it deletes none.
     pub max_deletions: usize,
+    /// Whether drift is put right.
+    pub drift: DriftCorrection,
     /// Today (UTC), for approvals that end.
     pub today: Date,
     /// The cluster id that the person or the settings named; it overrides the id that the inventory was made for.

@@ -10,6 +10,7 @@ mod budget;
 mod codes;
 pub mod diff;
 mod draft;
+mod drift;
 pub mod fields;
 pub mod input;
 pub mod operations;

@@ -84,6 +84,7 @@ impl World {
             inventory: Inventory::default(),
             passwords: PasswordStates::new(),
             options: PlanOptions {
+                drift: crate::plan::input::DriftCorrection::Correct,
                 prune: Prune::Never,
                 max_deletions: 5,
                 today: jiff::civil::date(2026, 6, 1),

@@ -202,6 +202,14 @@ pub enum Status {
     Blocked,
 }
 
+/// What keeps an action that no approval lets through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Hold {
+    /// The settings say that drift is reported and not corrected.
+    DriftNotCorrected,
+}
+
 /// One action on one resource.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -222,6 +230,9 @@ pub struct Action {
     pub risk: Risk,
     /// What becomes of it.
     pub status: Status,
+    /// What holds it, when it is not an approval that is missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold: Option<Hold>,
     /// Why it is held or blocked, or what makes it risky: a sentence for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
@@ -270,6 +281,11 @@ impl Action {
                 | ResourceKind::RuleGroup,
             ) => Phase::Delete,
         }
+    }
+
+    /// Says whether an approval would let it through.
+    pub fn waits_for_approval(&self) -> bool {
+        self.status == Status::Held && self.hold.is_none()
     }
 
     /// Returns the resource.

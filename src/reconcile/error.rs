@@ -1,6 +1,7 @@
 //! Why a pass could not be made.
 
 use crate::ports::{ClusterError, ClusterErrorKind, RuleStoreError, SourceError, StateError};
+use crate::report::status::ProblemReason;
 
 /// Why a pass could not be made, whichever port failed.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +43,23 @@ impl PassError {
                 "Restore the file on the branch, or delete the branch to start without owning anything.".to_owned(),
             ),
             Self::Stale(_) => Some("Make a new plan, look at it, and apply that one.".to_owned()),
+        }
+    }
+
+    /// Returns the reason that conditions show.
+    pub fn reason(&self) -> ProblemReason {
+        match self {
+            Self::Cluster(error) => match error.kind {
+                ClusterErrorKind::Unreachable => ProblemReason::ClusterUnreachable,
+                ClusterErrorKind::Authentication => ProblemReason::AuthenticationFailed,
+                ClusterErrorKind::Settings | ClusterErrorKind::ReadOnly => ProblemReason::SettingsInvalid,
+                ClusterErrorKind::Protocol => ProblemReason::ProtocolError,
+            },
+            Self::Branch(_) => ProblemReason::ReportFailed,
+            Self::Rules(_) => ProblemReason::RulesFailed,
+            Self::State(_) => ProblemReason::StateFailed,
+            Self::History { .. } => ProblemReason::RecordDamaged,
+            Self::Stale(_) => ProblemReason::PlanStale,
         }
     }
 

@@ -12,7 +12,7 @@ use crate::domain::observed::{Interest, Knowledge, ObservedState};
 use crate::domain::operation::Operation;
 use crate::domain::resource::ResourceId;
 use crate::plan::diff::plan;
-use crate::plan::input::{PlanInput, PlanOptions, Prune};
+use crate::plan::input::{DriftCorrection, PlanInput, PlanOptions, Prune};
 use crate::plan::operations::{Performance, performance};
 use crate::plan::seal;
 use crate::plan::types::{Plan, PlanSource, Risk, Status};
@@ -39,6 +39,8 @@ pub struct PassOptions {
     pub prune: Prune,
     /// The most resources that one pass may delete.
     pub max_deletions: usize,
+    /// Whether drift is put right.
+    pub drift: DriftCorrection,
     /// The cluster id that the person or the settings named.
     pub accepted_cluster: Option<String>,
 }
@@ -191,6 +193,7 @@ impl<'a> Pass<'a> {
             options: &PlanOptions {
                 prune: self.options.prune,
                 max_deletions: self.options.max_deletions,
+                drift: self.options.drift,
                 today: self.clock.today(),
                 accepted_cluster: self.options.accepted_cluster.clone(),
             },

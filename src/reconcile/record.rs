@@ -14,7 +14,7 @@ use crate::plan::operations::{Performance, performance};
 use crate::plan::record::inventory_after;
 use crate::plan::seal;
 use crate::plan::types::{ActionKind, Plan};
-use crate::ports::{BranchChange, CredentialId, JournalRun, LocalClusterState};
+use crate::ports::{BranchChange, Clock, CredentialId, JournalRun, LocalClusterState, ReportBranch};
 use crate::recorded;
 use crate::report::commit::{Trailers, apply_message, drift_message};
 use crate::report::drift::{DriftReport, drift_json, drift_markdown};
@@ -264,6 +264,30 @@ impl Pass<'_> {
         }
         Ok(commit)
     }
+}
+
+/// Writes the status of a pass that could not be finished, and nothing else: what was seen and what is owned stay as they
+/// were.
+pub fn record_problem(
+    branch: &dyn ReportBranch,
+    clock: &dyn Clock,
+    outcome: &PassOutcome<'_>,
+    push: Push,
+) -> Result<Option<String>, PassError> {
+    let status = StatusReport::new(outcome);
+    let files = BTreeMap::from([(STATUS_FILE.to_owned(), status_json(&status).into_bytes())]);
+    let reason = status.conditions.first().map_or("", |condition| condition.reason.as_str());
+    let mut message = format!("status({}): {reason}\n\nDriftless-Environment: {0}\n", outcome.environment);
+    if let Some(revision) = outcome.last_attempted_revision {
+        message.push_str(&format!("Driftless-Revision: {revision}\n"));
+    }
+    let change = BranchChange { files, exact_directories: Vec::new(), message, timestamp: clock.now().as_second() };
+    let commit = branch.commit(&change).map_err(PassError::Branch)?;
+    match push {
+        Push::Yes => branch.push(&change).map_err(PassError::Branch)?,
+        Push::No => {}
+    }
+    Ok(commit)
 }
 
 fn trailers(plan: &Plan, files: &BTreeMap<String, Vec<u8>>) -> Trailers {

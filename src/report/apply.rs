@@ -23,7 +23,9 @@ fn line(result: &ActionResult) -> Option<Line> {
             ("failed", format!("{code}: {message} ({changed})"))
         }
         Outcome::NotAttempted { reason } => ("not attempted", reason.clone()),
-        Outcome::Skipped { status: Status::Held, .. } => ("held", "waits for an approval".to_owned()),
+        Outcome::Skipped { status: Status::Held, reason } => {
+            ("held", reason.clone().unwrap_or_else(|| "waits for an approval".to_owned()))
+        }
         Outcome::Skipped { status: Status::Blocked, reason } => {
             ("blocked", reason.clone().unwrap_or_else(|| "cannot be done".to_owned()))
         }

@@ -11,7 +11,7 @@ use super::values::{approval, field_lines, origin, reason, value, yaml};
 use super::{BOLD, GREEN, RED, Style, YELLOW, counted};
 use crate::domain::observed::TopicEvidence;
 use crate::domain::resource::{ResourceId, ResourceKind};
-use crate::plan::types::{Action, ActionKind, FieldChange, FieldValue, Origin, Plan, Reason, Status, Unknown};
+use crate::plan::types::{Action, ActionKind, FieldChange, FieldValue, Hold, Origin, Plan, Reason, Status, Unknown};
 
 const MOST_IN_TITLE: usize = 3;
 const MOST_SECTIONS: usize = 100;
@@ -58,6 +58,9 @@ pub struct Drift {
     pub reason: Reason,
     /// Whether an apply may repair it.
     pub status: Status,
+    /// What holds it, when it is not an approval that is missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hold: Option<Hold>,
     /// What differs: `observed` is what the cluster has, `desired` what git says.
     pub fields: Vec<FieldChange>,
     /// Why it is held, blocked or risky.
@@ -139,6 +142,7 @@ fn of_action(action: &Action) -> Drift {
         origin: action.origin,
         reason: action.reason,
         status: action.status,
+        hold: action.hold,
         fields: action.fields.clone(),
         note: action.note.clone(),
         affected: affected(action),
@@ -364,7 +368,8 @@ fn repair_markdown(report: &DriftReport) -> String {
         markdown_block("sh", &format!("driftless plan -e {environment}\ndriftless apply -e {environment}"))
     );
     let with = |status: Status| report.drift.iter().filter(move |drift| drift.status == status);
-    let held: Vec<&str> = with(Status::Held).map(|drift| drift.action.as_str()).collect();
+    let waiting = with(Status::Held).filter(|drift| drift.hold.is_none());
+    let held: Vec<&str> = waiting.map(|drift| drift.action.as_str()).collect();
     if !held.is_empty() {
         out.push_str(&format!(
             "\nHeld until a commit holds this approval:\n\n{}",

@@ -77,7 +77,7 @@ pub fn plan_markdown(plan: &Plan) -> String {
 
 fn waiting(plan: &Plan) -> String {
     let held: Vec<&str> =
-        plan.actions.iter().filter(|action| action.status == Status::Held).map(|action| action.id.as_str()).collect();
+        plan.actions.iter().filter(|action| action.waits_for_approval()).map(|action| action.id.as_str()).collect();
     if held.is_empty() {
         return String::new();
     }

@@ -201,7 +201,7 @@ fn names(title: &str, ids: &[ResourceId], meaning: &str, detail: Detail) -> Stri
 fn next_steps(plan: &Plan, style: Style, detail: Detail) -> String {
     let denials = plan.findings.iter().filter(|finding| finding.denies()).count();
     let held: Vec<&str> =
-        plan.actions.iter().filter(|action| action.status == Status::Held).map(|action| action.id.as_str()).collect();
+        plan.actions.iter().filter(|action| action.waits_for_approval()).map(|action| action.id.as_str()).collect();
     let mut out = String::new();
     if denials > 0 {
         let refused = format!(

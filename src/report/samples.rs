@@ -46,6 +46,7 @@ pub(super) fn action(resource: &str, what: ActionKind, fields: Vec<FieldChange>)
         fields,
         evidence: None,
         approved_by: None,
+        hold: None,
         location: None,
     }
 }

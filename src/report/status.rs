@@ -42,8 +42,20 @@ pub enum ProblemReason {
     SettingsInvalid,
     /// The cluster speaks in a way that driftless does not understand. Waits for a person.
     ProtocolError,
-    /// The report branch cannot be written. Tried again.
+    /// The report branch cannot be read or written. Tried again.
     ReportFailed,
+    /// The branch does not descend from what was last applied. Waits for `source.acceptRevision`.
+    SourceUntrusted,
+    /// It is another cluster than at first contact. Waits for a person.
+    ClusterChanged,
+    /// What stands on the report branch, or in the agent's own record, makes no sense. Waits for a person.
+    RecordDamaged,
+    /// The cluster moved between plan and apply. Tried again with a new plan.
+    PlanStale,
+    /// The agent's own directory cannot be used. Tried again.
+    StateFailed,
+    /// The alert rules cannot be read. Tried again.
+    RulesFailed,
 }
 
 impl ProblemReason {
@@ -57,14 +69,31 @@ impl ProblemReason {
             Self::SettingsInvalid => "SettingsInvalid",
             Self::ProtocolError => "ProtocolError",
             Self::ReportFailed => "ReportFailed",
+            Self::SourceUntrusted => "SourceUntrusted",
+            Self::ClusterChanged => "ClusterChanged",
+            Self::RecordDamaged => "RecordDamaged",
+            Self::PlanStale => "PlanStale",
+            Self::StateFailed => "StateFailed",
+            Self::RulesFailed => "RulesFailed",
         }
     }
 
     /// Says whether trying again is of no use before somebody does something.
     pub fn stalls(self) -> bool {
         match self {
-            Self::ManifestsInvalid | Self::AuthenticationFailed | Self::SettingsInvalid | Self::ProtocolError => true,
-            Self::SourceFailed | Self::ClusterUnreachable | Self::ReportFailed => false,
+            Self::ManifestsInvalid
+            | Self::AuthenticationFailed
+            | Self::SettingsInvalid
+            | Self::ProtocolError
+            | Self::SourceUntrusted
+            | Self::ClusterChanged
+            | Self::RecordDamaged => true,
+            Self::SourceFailed
+            | Self::ClusterUnreachable
+            | Self::ReportFailed
+            | Self::PlanStale
+            | Self::StateFailed
+            | Self::RulesFailed => false,
         }
     }
 }
@@ -250,6 +279,13 @@ fn verdict(pass: &PassOutcome<'_>, counts: &StatusCounts, sync: SyncState) -> (&
     }
     if counts.blocked > 0 {
         return ("ActionsBlocked", format!("{} of the actions cannot be done.", counts.blocked));
+    }
+    let as_drift = pass.plan.map_or(0, |plan| plan.actions.iter().filter(|action| action.hold.is_some()).count());
+    if as_drift > 0 && as_drift == counts.held {
+        return (
+            "DriftNotCorrected",
+            format!("{as_drift} of the actions would correct drift, which the settings do not allow."),
+        );
     }
     if counts.held > 0 {
         return ("ActionsHeld", format!("{} of the actions wait for an approval.", counts.held));

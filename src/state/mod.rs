@@ -3,6 +3,7 @@
 //! Losing the directory costs one rewrite of the passwords, and the ownership of what an apply that was killed had made
 //! and not yet reported. Layout: `ENVIRONMENT/CLUSTER-ID/{journal.jsonl,passwords.json,lock}`, readable by its user only.
 
+mod agent;
 mod journal;
 mod passwords;
 
@@ -10,6 +11,7 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+pub use agent::FileAgentMemory;
 pub use journal::FileJournal;
 pub use passwords::FilePasswordMemory;
 

@@ -22,6 +22,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("state", &["domain", "ports"]),
     ("config", &["domain"]),
     ("telemetry", &[]),
+    ("agent", &["domain", "plan", "policy", "report", "ports", "apply", "reconcile", "config", "telemetry"]),
     (
         "cli",
         &[
@@ -41,6 +42,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "state",
             "config",
             "telemetry",
+            "agent",
         ],
     ),
     ("main", &["cli", "telemetry"]),
@@ -76,6 +78,9 @@ const CLIENTS: &[(&str, &str)] = &[
     ("rsasl::", "kafka"),
     ("git2::", "git"),
     ("reqwest::", "prometheus"),
+    ("axum::", "agent"),
+    ("cron::", "agent"),
+    ("prometheus_client::", "agent"),
     ("clap::", "cli"),
     ("indicatif::", "cli"),
 ];

@@ -240,6 +240,7 @@ proptest! {
             passwords: &PasswordStates::new(),
             source: &PlanSource::default(),
             options: &PlanOptions {
+                drift: driftless::plan::input::DriftCorrection::Correct,
                 prune: Prune::OwnedOnly,
                 max_deletions: 100,
                 today: jiff::civil::date(2026, 1, 1),

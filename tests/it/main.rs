@@ -1,5 +1,8 @@
 //! The integration tests, one binary: the architecture's rules, the command line, git, the real brokers and Prometheus.
 
+mod agent_loop;
+mod agent_once;
+mod agent_support;
 mod architecture;
 mod cli_import;
 mod cli_support;

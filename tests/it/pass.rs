@@ -16,7 +16,7 @@ use driftless::domain::secret::Secret;
 use driftless::domain::topic::Topic;
 use driftless::domain::user::{ScramMechanism, SecretReference, User};
 use driftless::plan::apply_report::Outcome;
-use driftless::plan::input::Prune;
+use driftless::plan::input::{DriftCorrection, Prune};
 use driftless::plan::types::{Origin, Plan, PlanSource, Status};
 use driftless::ports::{BranchChange, Clock, Cluster, ReportBranch, SourceError};
 use driftless::reconcile::{Applied, Pass, PassError, PassOptions, Planned, Push, Secrets, observe};
@@ -100,7 +100,12 @@ impl World {
             local: StateDirectory::new(directory.path().join("state")),
             clock: JumpingClock(Mutex::new(now)),
             secrets: Secrets::default(),
-            options: PassOptions { prune: Prune::Never, max_deletions: 5, accepted_cluster: None },
+            options: PassOptions {
+                prune: Prune::Never,
+                max_deletions: 5,
+                drift: DriftCorrection::Correct,
+                accepted_cluster: None,
+            },
             desired: DesiredState { environment: "prod".into(), ..DesiredState::default() },
             stop: StopFlag::default(),
             directory,

@@ -1,0 +1,192 @@
+//! The agent's metrics. No topic, user or file name is ever a label.
+
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::Registry;
+
+use super::pass::{Conclusion, PassResult, WhatToDo};
+use crate::domain::diagnostic::Severity;
+use crate::domain::resource::ResourceKind;
+use crate::plan::types::{ActionKind, Origin, Plan, Status};
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ResultLabels {
+    environment: String,
+    result: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PhaseLabels {
+    environment: String,
+    phase: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct KindLabels {
+    environment: String,
+    kind: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ActionLabels {
+    environment: String,
+    action: &'static str,
+    status: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SeverityLabels {
+    environment: String,
+    severity: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct InfoLabels {
+    environment: String,
+    version: &'static str,
+    revision: String,
+}
+
+const KINDS: [ResourceKind; 6] = [
+    ResourceKind::Topic,
+    ResourceKind::User,
+    ResourceKind::Acl,
+    ResourceKind::Quota,
+    ResourceKind::BrokerConfig,
+    ResourceKind::RuleGroup,
+];
+
+/// The metrics of one environment's agent.
+pub struct Metrics {
+    environment: String,
+    registry: Registry,
+    passes: Family<ResultLabels, Counter>,
+    durations: Family<PhaseLabels, Histogram>,
+    drift: Family<KindLabels, Gauge>,
+    last_check: Gauge,
+    last_applied: Gauge,
+    actions: Family<ActionLabels, Gauge>,
+    findings: Family<SeverityLabels, Gauge>,
+    info: Family<InfoLabels, Gauge>,
+}
+
+impl Metrics {
+    /// Makes the metrics of an environment.
+    pub fn new(environment: &str) -> Self {
+        let durations: fn() -> Histogram = || Histogram::new(exponential_buckets(0.05, 2.0, 14));
+        let mut metrics = Self {
+            environment: environment.to_owned(),
+            registry: Registry::default(),
+            passes: Family::default(),
+            durations: Family::new_with_constructor(durations),
+            drift: Family::default(),
+            last_check: Gauge::default(),
+            last_applied: Gauge::default(),
+            actions: Family::default(),
+            findings: Family::default(),
+            info: Family::default(),
+        };
+        metrics.register();
+        metrics
+    }
+
+    fn register(&mut self) {
+        let registry = &mut self.registry;
+        registry.register("driftless_reconcile", "Passes", self.passes.clone());
+        registry.register("driftless_reconcile_duration_seconds", "Time of a pass", self.durations.clone());
+        registry.register("driftless_drift_resources", "Resources that drifted", self.drift.clone());
+        let last_check = self.last_check.clone();
+        registry.register("driftless_drift_last_check_timestamp_seconds", "Last comparison", last_check);
+        registry.register("driftless_last_applied_timestamp_seconds", "Last complete apply", self.last_applied.clone());
+        registry.register("driftless_plan_actions", "Actions of the last plan", self.actions.clone());
+        registry.register("driftless_policy_findings", "Findings of the last plan", self.findings.clone());
+        registry.register("driftless_info", "Version and last revision", self.info.clone());
+    }
+
+    /// Notes what a pass came to, at that time (seconds since 1970).
+    pub fn note(&self, result: &PassResult, what_to_do: WhatToDo, took: Duration, now: i64) {
+        let environment = self.environment.clone();
+        let word = match result.conclusion(what_to_do) {
+            Conclusion::Done => "success",
+            Conclusion::Failed | Conclusion::SettingsInvalid => "failure",
+            Conclusion::Refused => "refused",
+        };
+        self.passes.get_or_create(&ResultLabels { environment: environment.clone(), result: word }).inc();
+        let phase = PhaseLabels { environment: environment.clone(), phase: "pass" };
+        self.durations.get_or_create(&phase).observe(took.as_secs_f64());
+        self.info.clear();
+        let revision = result.revision.clone().unwrap_or_default();
+        self.info.get_or_create(&InfoLabels { environment, version: env!("CARGO_PKG_VERSION"), revision }).set(1);
+        if let Some(plan) = &result.plan {
+            self.last_check.set(now);
+            self.note_plan(plan);
+        }
+        if result.apply.as_ref().is_some_and(|report| report.not_done() == 0 && !report.interrupted) {
+            self.last_applied.set(now);
+        }
+    }
+
+    fn note_plan(&self, plan: &Plan) {
+        let environment = || self.environment.clone();
+        let size = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        for kind in KINDS {
+            let moved = |origin: Origin| match origin {
+                Origin::Drift | Origin::Conflict => true,
+                Origin::Change | Origin::Adopt => false,
+            };
+            let n_drifted = plan.actions.iter().filter(|action| action.kind == kind && moved(action.origin)).count();
+            self.drift
+                .get_or_create(&KindLabels { environment: environment(), kind: kind.as_str() })
+                .set(size(n_drifted));
+        }
+        for action in [ActionKind::Create, ActionKind::Update, ActionKind::Delete] {
+            for (status, word) in [(Status::Planned, "planned"), (Status::Held, "held"), (Status::Blocked, "blocked")] {
+                let n_found =
+                    plan.actions.iter().filter(|found| found.action == action && found.status == status).count();
+                let labels = ActionLabels { environment: environment(), action: action.as_str(), status: word };
+                self.actions.get_or_create(&labels).set(size(n_found));
+            }
+        }
+        for (severity, word) in [(Severity::Deny, "deny"), (Severity::Warn, "warn")] {
+            let n_found =
+                plan.findings.iter().filter(|found| found.severity == severity && found.waived.is_none()).count();
+            let labels = SeverityLabels { environment: environment(), severity: word };
+            self.findings.get_or_create(&labels).set(size(n_found));
+        }
+    }
+
+    /// Writes all of them in the OpenMetrics text format.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        // Writing to a String cannot fail.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::status::{Problem, ProblemReason};
+
+    #[test]
+    fn metrics_have_the_documented_names() {
+        let metrics = Metrics::new("prod");
+        let problem = Problem { reason: ProblemReason::SourceFailed, message: "Away.".to_owned() };
+        let result = PassResult { problem: Some(problem), ..PassResult::default() };
+        metrics.note(&result, WhatToDo::Apply, Duration::from_secs(1), 1_780_000_000);
+        let text = metrics.text();
+        assert!(text.contains("driftless_reconcile_total{environment=\"prod\",result=\"failure\"} 1"), "{text}");
+        assert!(
+            text.contains("driftless_reconcile_duration_seconds_count{environment=\"prod\",phase=\"pass\"} 1"),
+            "{text}"
+        );
+        assert!(text.contains("driftless_drift_last_check_timestamp_seconds 0"), "{text}");
+    }
+}

@@ -1,0 +1,16 @@
+//! The agent: follows the config repository of one environment, and makes the same pass as the command line.
+//!
+//! Nothing in here picks an adapter or decides about a resource: [`run_pass`] says in which order the ports are asked and what
+//! stops a pass, `reconcile` does the rest, and [`follow`] says when the next pass is made.
+
+mod follow;
+pub mod http;
+pub mod metrics;
+mod pass;
+mod schedule;
+mod trust;
+
+pub use follow::{Following, Wakes, Woken, follow};
+pub use pass::{AgentPass, Conclusion, PassResult, Unloadable, Wanted, WhatToDo, run_pass};
+pub use schedule::{Next, Pace, next};
+pub use trust::untrusted;

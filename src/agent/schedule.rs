@@ -1,0 +1,131 @@
+//! When the next pass is made.
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::str::FromStr;
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use chrono::{DateTime, Utc};
+use jiff::{SignedDuration, Timestamp};
+
+use super::pass::PassResult;
+
+/// The first wait after a failure that passes by itself.
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+/// The longest one.
+const LONGEST_RETRY: Duration = Duration::from_secs(300);
+
+/// What a pass means for the next one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// Nothing is to be done before the branch moves, or the drift check is due.
+    WhenSomethingChanges,
+    /// The same may succeed later.
+    Retry,
+}
+
+/// Says what a pass means for the next one.
+pub fn next(result: &PassResult) -> Next {
+    let incomplete = result.apply.as_ref().is_some_and(|report| report.not_done() > 0 || report.interrupted);
+    match &result.problem {
+        Some(problem) if !problem.reason.stalls() => Next::Retry,
+        None if incomplete => Next::Retry,
+        Some(_) | None => Next::WhenSomethingChanges,
+    }
+}
+
+/// The settings about time.
+pub struct Pace {
+    interval: Duration,
+    drift_checks: cron::Schedule,
+}
+
+impl Pace {
+    /// Takes the time between two looks at the branch, and a cron expression with seconds (UTC). The error is about the
+    /// expression.
+    pub fn new(interval: Duration, drift_checks: &str) -> Result<Self, String> {
+        let drift_checks = cron::Schedule::from_str(drift_checks).map_err(|error| error.to_string())?;
+        Ok(Self { interval, drift_checks })
+    }
+
+    /// Returns the time until the next look: the interval, give or take a tenth, so that many agents do not fetch at once.
+    pub(super) fn until_look(&self) -> Duration {
+        let random = RandomState::new().build_hasher().finish() % 201;
+        self.interval * (900 + u32::try_from(random).unwrap_or(100)) / 1000
+    }
+
+    /// Returns the time until the next drift check; `None` when there never is one.
+    pub(super) fn until_drift_check(&self, now: Timestamp) -> Option<Duration> {
+        let from =
+            DateTime::<Utc>::from_timestamp(now.as_second(), u32::try_from(now.subsec_nanosecond()).unwrap_or(0))?;
+        let due = self.drift_checks.after(&from).next()?;
+        (due - from).to_std().ok()
+    }
+
+    /// Returns the waits after failures, each longer than the one before and none exact.
+    pub(super) fn retries() -> ExponentialBackoff {
+        ExponentialBuilder::default()
+            .with_min_delay(FIRST_RETRY)
+            .with_max_delay(LONGEST_RETRY)
+            .with_factor(2.0)
+            .with_jitter()
+            .without_max_times()
+            .build()
+    }
+
+    /// The wait when a builder gives none any more, which it never should.
+    pub(super) fn longest_retry() -> Duration {
+        LONGEST_RETRY
+    }
+}
+
+/// Adds a wait to a time.
+pub(super) fn after(now: Timestamp, wait: Duration) -> Timestamp {
+    let wait = SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX);
+    now.saturating_add(wait).unwrap_or(Timestamp::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::status::{Problem, ProblemReason};
+
+    #[test]
+    fn what_needs_a_person_is_not_tried_again_and_what_passes_by_itself_is() {
+        for (reason, expected) in [
+            (None, Next::WhenSomethingChanges),
+            (Some(ProblemReason::SourceFailed), Next::Retry),
+            (Some(ProblemReason::ClusterUnreachable), Next::Retry),
+            (Some(ProblemReason::ReportFailed), Next::Retry),
+            (Some(ProblemReason::PlanStale), Next::Retry),
+            (Some(ProblemReason::ManifestsInvalid), Next::WhenSomethingChanges),
+            (Some(ProblemReason::SourceUntrusted), Next::WhenSomethingChanges),
+            (Some(ProblemReason::ClusterChanged), Next::WhenSomethingChanges),
+            (Some(ProblemReason::AuthenticationFailed), Next::WhenSomethingChanges),
+        ] {
+            let problem = reason.map(|reason| Problem { reason, message: "It is so.".to_owned() });
+            assert_eq!(next(&PassResult { problem, ..PassResult::default() }), expected, "{reason:?}");
+        }
+    }
+
+    #[test]
+    fn waits_after_failures_grow_up_to_a_bound() {
+        let waits: Vec<Duration> = Pace::retries().take(20).collect();
+        assert_eq!(waits.len(), 20);
+        assert!(waits[0] >= FIRST_RETRY && waits[0] <= FIRST_RETRY * 2, "{waits:?}");
+        assert!(waits[19] >= LONGEST_RETRY && waits[19] <= LONGEST_RETRY * 2, "{waits:?}");
+    }
+
+    #[test]
+    fn drift_checks_follow_the_cron_expression() {
+        let pace = Pace::new(Duration::from_secs(60), "0 */10 * * * *").expect("valid");
+        let at = |text: &str| pace.until_drift_check(text.parse().expect("a time"));
+        assert_eq!(at("2026-06-01T12:00:00Z"), Some(Duration::from_secs(600)));
+        assert_eq!(at("2026-06-01T12:09:58Z"), Some(Duration::from_secs(2)));
+        assert!(Pace::new(Duration::from_secs(60), "99 * * * * *").is_err());
+        for _ in 0..100 {
+            let look = pace.until_look();
+            assert!(look >= Duration::from_secs(54) && look <= Duration::from_secs(66), "{look:?}");
+        }
+    }
+}

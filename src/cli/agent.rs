@@ -1,0 +1,249 @@
+//! `driftless agent`: follows the config repository of one environment.
+
+mod daemon;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::arguments::{RuleArgs, load_settings};
+use super::clock::SystemClock;
+use super::cluster::{self, Writes};
+use super::console::Console;
+use super::error::CommandError;
+use super::exit::Exit;
+use super::interrupt::Shutdown;
+use super::passwords::{self, Need};
+use super::{desired, repository, session, surroundings};
+use crate::agent::{AgentPass, Conclusion, PassResult, Unloadable, Wanted, WhatToDo, run_pass};
+use crate::apply::{NoProgress, StopFlag};
+use crate::config::secrets::SecretOptions;
+use crate::config::settings::{AgentSettings, ApplyMode, RuleSettings, VerifyMode};
+use crate::domain::snapshot::Snapshot;
+use crate::git::{self, GitReportBranch, Mirror, MirrorSettings};
+use crate::plan::input::{DriftCorrection, Prune};
+use crate::reconcile::PassOptions;
+use crate::report::{self, Detail, Style};
+use crate::state::{FileAgentMemory, StateDirectory};
+
+/// Keep a cluster equal to its branch of the config repository
+///
+/// Pulls the repository that the settings name, makes the same pass as `driftless apply`, and pushes what it saw to the
+/// branch driftless/ENV.
+#[derive(Debug, clap::Args)]
+pub(super) struct AgentArgs {
+    /// Agent settings
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: PathBuf,
+    /// Make one pass and exit with its result
+    #[arg(long)]
+    pub(super) once: bool,
+}
+
+pub(super) async fn run(arguments: &AgentArgs, console: &Console) -> Result<Exit, CommandError> {
+    let settings = load_settings(&absolute(&arguments.config)?)?;
+    refuse_what_is_not_built(&settings)?;
+    daemon::pace(&settings)?;
+    if !arguments.once {
+        return daemon::run(&arguments.config, settings, console).await;
+    }
+    let agent = Agent::open(&settings)?;
+    let _lock = agent.memory.lock()?;
+    let shutdown = Shutdown::watch(console);
+    let result = agent.pass(&shutdown.ended).await?;
+    show(&result, console)?;
+    Ok(match result.conclusion(agent.what_to_do()) {
+        Conclusion::Done => Exit::Done,
+        Conclusion::Failed => Exit::Failed,
+        Conclusion::Refused => Exit::Refused,
+        Conclusion::SettingsInvalid => Exit::Usage,
+    })
+}
+
+/// Makes the path absolute, so that those in the file are too: git takes relative ones as relative to a repository.
+fn absolute(path: &Path) -> Result<PathBuf, CommandError> {
+    std::path::absolute(path)
+        .map_err(|error| CommandError::usage(format!("`{}` is no path", path.display())).because(error))
+}
+
+/// Refuses every setting that would be ignored. Silently leaving out a signature check or a lease is worse than not
+/// starting.
+fn refuse_what_is_not_built(settings: &AgentSettings) -> Result<(), CommandError> {
+    let verifies = match settings.source.verify.mode {
+        VerifyMode::None => false,
+        VerifyMode::Head | VerifyMode::EveryCommit => true,
+    };
+    let not_built = [
+        (verifies, "source.verify.mode", "Commits are not verified yet, and nothing is applied that should have been."),
+        (settings.report.signing_key_file.is_some(), "report.signingKeyFile", "Reports are not signed yet."),
+        (
+            matches!(settings.rules, Some(RuleSettings::Ruler { .. })),
+            "rules.ruler",
+            "Rules go into a directory that Prometheus loads: `rules.directory`.",
+        ),
+        (settings.forge.is_some(), "forge", "Pull requests are not commented on yet."),
+        (settings.events_topic.is_some(), "events", "Events are not sent yet."),
+        (settings.lease_group.is_some(), "lease", "Run exactly one agent per environment."),
+        (
+            settings.http.as_ref().is_some_and(|http| http.webhook_secret_file.is_some()),
+            "http.webhookSecretFile",
+            "Webhooks are not received yet.",
+        ),
+    ];
+    for (is_set, setting, why) in not_built {
+        if is_set {
+            return Err(CommandError::usage(format!("the setting `{setting}` is not built yet"))
+                .hint(format!("{why} Take it out of the settings. Nothing was started.")));
+        }
+    }
+    match &settings.http {
+        Some(http) if !http.listen.ip().is_loopback() => Err(CommandError::usage(format!(
+            "`http.listen` is `{}`, which others can reach, and there is no login yet",
+            http.listen
+        ))
+        .hint("Listen on loopback, as in `127.0.0.1:8080`, and put a proxy with a login before it.")),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// The adapters of an agent's settings.
+struct Agent<'a> {
+    settings: &'a AgentSettings,
+    source: Mirror,
+    branch: Arc<GitReportBranch>,
+    memory: FileAgentMemory,
+    local: StateDirectory,
+    options: PassOptions,
+    secrets: SecretOptions,
+}
+
+impl<'a> Agent<'a> {
+    /// Opens everything but the cluster. Connects to nothing yet.
+    fn open(settings: &'a AgentSettings) -> Result<Self, CommandError> {
+        let root =
+            settings.state_directory.clone().or_else(surroundings::default_state_directory).ok_or_else(|| {
+                CommandError::usage("there is no directory for what the agent remembers").hint("Set `stateDirectory`.")
+            })?;
+        let memory = FileAgentMemory::new(&root, &settings.environment);
+        let source = Mirror::new(
+            memory.directory(),
+            MirrorSettings {
+                url: settings.source.url.expose().to_owned(),
+                branch: settings.source.branch.clone(),
+                path: settings.source.path.clone(),
+                access: repository::remote_access(&settings.source.auth)?,
+            },
+        );
+        let mut branch = repository::branch_settings(Some(settings))?;
+        branch.remote.get_or_insert_with(|| settings.source.url.expose().to_owned());
+        let reports = git::report_repository(memory.directory())?;
+        let branch = Arc::new(GitReportBranch::open(&reports, &settings.environment, branch)?);
+        let options = PassOptions {
+            prune: if settings.apply.prune { Prune::OwnedOnly } else { Prune::Never },
+            max_deletions: settings.apply.max_deletions,
+            drift: if settings.apply.correct_drift { DriftCorrection::Correct } else { DriftCorrection::Hold },
+            accepted_cluster: settings.cluster.cluster_id.clone(),
+        };
+        let secrets = SecretOptions {
+            directory: settings.secrets.directory.clone(),
+            age_identity_file: settings.secrets.age_identity_file.clone(),
+        };
+        Ok(Self { settings, source, branch, memory, local: StateDirectory::new(root), options, secrets })
+    }
+
+    fn what_to_do(&self) -> WhatToDo {
+        match self.settings.apply.mode {
+            ApplyMode::Observe => WhatToDo::Observe,
+            ApplyMode::Apply => WhatToDo::Apply,
+        }
+    }
+
+    /// Makes one pass. The cluster is opened anew for each, so that renewed credentials count.
+    async fn pass(&self, ended: &watch::Receiver<bool>) -> Result<PassResult, CommandError> {
+        let limit = Limit::start(self.settings.apply.timeout, ended.clone());
+        let stop = &limit.stop;
+        let what_to_do = self.what_to_do();
+        let (writes, need) = match what_to_do {
+            WhatToDo::Observe => (Writes::Never, Need::Optional),
+            WhatToDo::Apply => (Writes::Possible, Need::Required),
+        };
+        let cluster = cluster::open_for_agent(&self.settings.cluster.access, writes)?;
+        let no_options = RuleArgs { rules_directory: None, rules_reload_url: None };
+        let rules = no_options.directory(Some(self.settings))?.map(session::open_rules).transpose()?;
+        let load = |snapshot: &Snapshot| self.load(snapshot, need);
+        Ok(run_pass(&AgentPass {
+            environment: &self.settings.environment,
+            source: &self.source,
+            accept_revision: self.settings.source.accept_revision.as_deref(),
+            load: &load,
+            branch: Arc::clone(&self.branch) as _,
+            memory: &self.memory,
+            cluster: cluster.as_ref(),
+            rules: rules.as_deref(),
+            local: &self.local,
+            clock: &SystemClock,
+            options: &self.options,
+            what_to_do,
+            progress: &NoProgress,
+            stop,
+        })
+        .await)
+    }
+
+    fn load(&self, snapshot: &Snapshot, need: Need) -> Result<Wanted, Unloadable> {
+        let loaded = desired::load(snapshot, &self.settings.environment)
+            .map_err(|error| Unloadable { message: error.message().to_owned(), details: error.render() })?;
+        let secrets = passwords::of_desired(&self.secrets, snapshot, &loaded.desired, need);
+        Ok(Wanted { desired: loaded.desired, packs: loaded.packs, secrets })
+    }
+}
+
+/// Stops an apply after the batch in flight: when its time is up, or when the process is to end.
+struct Limit {
+    stop: StopFlag,
+    watcher: tokio::task::JoinHandle<()>,
+}
+
+impl Limit {
+    fn start(timeout: Duration, mut ended: watch::Receiver<bool>) -> Self {
+        let stop = StopFlag::default();
+        let flag = stop.clone();
+        let watcher = tokio::spawn(async move {
+            tokio::select! {
+                // A sender that is gone belongs to a process that ends.
+                _ = ended.wait_for(|ended| *ended) => {}
+                () = tokio::time::sleep(timeout) => {}
+            }
+            flag.stop();
+        });
+        Self { stop, watcher }
+    }
+}
+
+impl Drop for Limit {
+    fn drop(&mut self) {
+        self.watcher.abort();
+    }
+}
+
+/// Shows a pass: plan and result as data, what went wrong as an error.
+fn show(result: &PassResult, console: &Console) -> Result<(), CommandError> {
+    if let Some(plan) = &result.plan {
+        console.data(&report::plan_text(plan, Style::Colour, Detail::Short))?;
+    }
+    if let Some(applied) = &result.apply {
+        console.data(&report::apply_text(applied, Style::Colour))?;
+    }
+    if let Some(problem) = &result.problem {
+        match &result.details {
+            Some(details) => console.show(details),
+            None => console.error(
+                &CommandError::failed(format!("{}: {}", problem.reason.as_str(), problem.message))
+                    .maybe_hint(result.hint.clone()),
+            ),
+        }
+    }
+    Ok(())
+}

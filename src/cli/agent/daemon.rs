@@ -1,0 +1,134 @@
+//! The agent as a daemon: passes until it is told to end.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::watch;
+
+use super::{Agent, absolute, load_settings, refuse_what_is_not_built};
+use crate::agent::http::{self, Board};
+use crate::agent::metrics::Metrics;
+use crate::agent::{Following, Pace, PassResult, Wakes, Woken, follow};
+use crate::cli::clock::SystemClock;
+use crate::cli::console::Console;
+use crate::cli::error::CommandError;
+use crate::cli::exit::Exit;
+use crate::cli::interrupt::Shutdown;
+use crate::config::settings::AgentSettings;
+use crate::ports::{Clock, SourceMirror};
+use crate::report;
+use crate::report::status::{Problem, ProblemReason, status_json};
+
+/// Reads the settings about time; a schedule that is none is an error of usage.
+pub(super) fn pace(settings: &AgentSettings) -> Result<Pace, CommandError> {
+    Pace::new(settings.source.interval, &settings.drift.schedule).map_err(|problem| {
+        CommandError::usage(format!(
+            "`drift.schedule` is `{}`, which is no schedule: {problem}",
+            settings.drift.schedule
+        ))
+        .hint("Six fields: second, minute, hour, day of month, month, day of week, as in `0 */10 * * * *` (UTC).")
+    })
+}
+
+/// Makes passes until SIGTERM or Ctrl-C. SIGHUP reads the settings again.
+pub(super) async fn run(path: &Path, mut settings: AgentSettings, console: &Console) -> Result<Exit, CommandError> {
+    let _lock = Agent::open(&settings)?.memory.lock()?;
+    let shutdown = Shutdown::watch(console);
+    let board = Arc::new(Board::new(Metrics::new(&settings.environment)));
+    let server = match &settings.http {
+        Some(http) => {
+            let listener = http::listen(http.listen).await.map_err(|error| {
+                CommandError::failed(format!("failed to listen on `{}`", http.listen)).because(error)
+            })?;
+            Some(tokio::spawn(http::serve(listener, Arc::clone(&board), shutdown.ended.clone())))
+        }
+        None => None,
+    };
+    let wakes = Wakes { ended: shutdown.ended.clone(), look: Arc::clone(&shutdown.look) };
+    tracing::info!(environment = %settings.environment, source = %settings.source.url.shown(), "the agent starts");
+    loop {
+        let woken = {
+            let agent = Agent::open(&settings)?;
+            let followed = Followed { agent: &agent, ended: &shutdown.ended, board: &board };
+            follow(&followed, &pace(&settings)?, &SystemClock, &wakes).await
+        };
+        match woken {
+            Woken::End => break,
+            Woken::Look => match reload(path, &settings) {
+                Ok(new) => settings = new,
+                Err(error) => {
+                    tracing::error!("the settings cannot be used, so the ones before are kept");
+                    console.error(&error);
+                }
+            },
+        }
+    }
+    if let Some(server) = server {
+        // It ends with the same signal; a panic in it was logged.
+        let _ = server.await;
+    }
+    tracing::info!("the agent ended");
+    Ok(Exit::Done)
+}
+
+/// Reads the settings again. What other parts were started with cannot change.
+fn reload(path: &Path, before: &AgentSettings) -> Result<AgentSettings, CommandError> {
+    let settings = load_settings(&absolute(path)?)?;
+    refuse_what_is_not_built(&settings)?;
+    pace(&settings)?;
+    Agent::open(&settings)?;
+    let listen = |settings: &AgentSettings| settings.http.as_ref().map(|http| http.listen);
+    let same = settings.environment == before.environment
+        && settings.state_directory == before.state_directory
+        && listen(&settings) == listen(before);
+    if !same {
+        return Err(CommandError::usage("`environment`, `stateDirectory` and `http.listen` changed")
+            .hint("Restart the agent for these."));
+    }
+    Ok(settings)
+}
+
+struct Followed<'a> {
+    agent: &'a Agent<'a>,
+    ended: &'a watch::Receiver<bool>,
+    board: &'a Board,
+}
+
+#[async_trait]
+impl Following for Followed<'_> {
+    async fn head(&self) -> Option<String> {
+        self.agent.source.fetch().ok()
+    }
+
+    async fn pass(&self) -> PassResult {
+        let started = SystemClock.now();
+        let result = self.agent.pass(self.ended).await.unwrap_or_else(|error| PassResult {
+            // Files that the settings name are gone, or make no sense: they may come back by themselves no more than settings.
+            problem: Some(Problem { reason: ProblemReason::SettingsInvalid, message: error.message().to_owned() }),
+            details: Some(error.render()),
+            ..PassResult::default()
+        });
+        let environment = &self.agent.settings.environment;
+        let status = result.status(environment);
+        let ready = status.conditions.first();
+        let reason = ready.map_or("", |condition| condition.reason.as_str());
+        let message = ready.map_or("", |condition| condition.message.as_str());
+        let revision = result.revision.as_deref().unwrap_or("unknown");
+        let ended = SystemClock.now();
+        let took = Duration::try_from(ended.duration_since(started)).unwrap_or_default();
+        let sync = status.sync.as_str();
+        if result.problem.is_some() {
+            let hint = result.hint.as_deref().unwrap_or_default();
+            let details = anstream::adapter::strip_str(result.details.as_deref().unwrap_or_default()).to_string();
+            tracing::warn!(%environment, %revision, %sync, %reason, %message, %hint, %details, "pass");
+        } else {
+            let applied = status.counts.applied;
+            tracing::info!(%environment, %revision, %sync, %reason, %message, applied, milliseconds = took.as_millis(), "pass");
+        }
+        self.board.metrics.note(&result, self.agent.what_to_do(), took, ended.as_second());
+        self.board.show(status_json(&status), result.plan.as_ref().map(report::plan_json));
+        result
+    }
+}

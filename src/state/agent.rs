@@ -1,0 +1,88 @@
+//! What an agent remembers of its environment: `ENVIRONMENT/agent.json`.
+
+use std::fs::{self, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::{StateLock, failed, file_name, make_directory, write_atomically};
+use crate::ports::{AgentMemory, AgentRecord, StateError};
+
+/// The file of one environment.
+#[derive(Debug, Clone)]
+pub struct FileAgentMemory {
+    path: PathBuf,
+}
+
+impl FileAgentMemory {
+    /// Names the file below the state directory.
+    pub fn new(root: &Path, environment: &str) -> Self {
+        Self { path: root.join(file_name(environment)).join("agent.json") }
+    }
+
+    /// The directory of the environment, which the agent's mirrors share.
+    pub fn directory(&self) -> &Path {
+        self.path.parent().unwrap_or(&self.path)
+    }
+
+    /// Makes sure that only one agent works with the directory. Does not wait.
+    pub fn lock(&self) -> Result<StateLock, StateError> {
+        let directory = self.directory();
+        make_directory(directory).map_err(|source| failed("make the directory", directory, source))?;
+        let path = directory.join("agent.lock");
+        let file = fs::File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .map_err(|source| failed("open", &path, source))?;
+        match file.try_lock() {
+            Ok(()) => Ok(StateLock { _file: file }),
+            Err(TryLockError::WouldBlock) => Err(StateError {
+                message: format!("another agent of this environment is running here and holds `{}`", path.display()),
+                hint: Some("Stop it first, or give each its own `stateDirectory`.".to_owned()),
+                source: None,
+            }),
+            Err(TryLockError::Error(source)) => Err(failed("lock", &path, source)),
+        }
+    }
+}
+
+impl AgentMemory for FileAgentMemory {
+    fn read(&self) -> Result<AgentRecord, StateError> {
+        let bytes = match fs::read(&self.path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(AgentRecord::default()),
+            Err(error) => return Err(failed("read", &self.path, error)),
+        };
+        serde_json::from_slice(&bytes).map_err(|error| StateError {
+            message: format!("`{}` makes no sense: {error}", self.path.display()),
+            hint: Some(
+                "It pins the cluster and the last applied revision. Repair it, or remove it to trust both anew."
+                    .to_owned(),
+            ),
+            source: None,
+        })
+    }
+
+    fn write(&self, record: &AgentRecord) -> Result<(), StateError> {
+        let json = serde_json::to_vec_pretty(record).expect("texts are JSON");
+        write_atomically(&self.path, &json).map_err(|error| failed("write", &self.path, error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_written_is_read_and_what_makes_no_sense_is_an_error() {
+        let root = tempfile::tempdir().expect("a directory");
+        let memory = FileAgentMemory::new(root.path(), "prod");
+        assert_eq!(memory.read().expect("nothing yet"), AgentRecord::default());
+        let record = AgentRecord { cluster_id: Some("a".to_owned()), last_applied_revision: Some("b".to_owned()) };
+        memory.write(&record).expect("written");
+        assert_eq!(memory.read().expect("there"), record);
+        fs::write(&memory.path, "{").expect("written");
+        assert!(memory.read().expect_err("damaged").message.contains("agent.json"));
+    }
+}
