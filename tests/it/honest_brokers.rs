@@ -137,7 +137,6 @@ fn a_cluster_that_makes_topics_by_itself_is_refused() {
         ("unclean-leader-election-default", ("unclean.leader.election.enable", "true")),
         ("cluster-guards-not-checked", ("allow.everyone.if.no.acl.found", "true")),
         ("default-replication-factor-below-minimum", ("default.replication.factor", "1")),
-        ("broker-default-differs", ("log.cleanup.policy", "compact")),
     ];
     let name = unique_name("honest-automatic");
     let topics = [topic(&name, 1, 3, &[("min.insync.replicas", "2")])];
