@@ -1,6 +1,6 @@
 //! Hosts of ACLs as sets of addresses.
 
-use std::net::{IpAddr, Ipv6Addr};
+use core::net::{IpAddr, Ipv6Addr};
 
 /// Every host.
 pub(super) const ANY_HOST: &str = "*";
