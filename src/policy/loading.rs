@@ -12,6 +12,7 @@ use super::error::PackError;
 use super::finding;
 use super::functions;
 use super::limits;
+use super::qualify;
 use super::rules::{Definition, definitions};
 use super::unknown_fields;
 use crate::plan::types::Finding;
@@ -34,8 +35,13 @@ impl PackEngine {
             wants_file: false,
             broken: false,
         };
+        let packs: Vec<&Pack> = packs.into_iter().collect();
+        let texts = packs.iter().flat_map(|pack| &pack.files).map(|(_, text)| text.as_str());
+        let spread = qualify::spread(texts);
         for pack in packs {
             for (path, text) in &pack.files {
+                let qualified = qualify::qualified(text, &spread);
+                let text = qualified.as_ref().unwrap_or(text);
                 if let Err(error) = loaded.add(path, text) {
                     loaded.errors.push(finding::pack_error(&error));
                 }

@@ -26,6 +26,7 @@ mod input;
 mod limits;
 mod loading;
 mod parameters;
+mod qualify;
 mod reading;
 mod rules;
 mod shape;

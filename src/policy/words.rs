@@ -12,6 +12,8 @@ pub(super) struct Word {
     pub(super) string: Option<String>,
     pub(super) line: u32,
     pub(super) column: u32,
+    /// Where it starts in the text, in bytes.
+    pub(super) start: usize,
 }
 
 /// Cuts Rego into words. Comments are left out. `None` when it is no Rego.
@@ -27,6 +29,6 @@ pub(super) fn words(text: &str) -> Option<Vec<Word>> {
             TokenKind::Number => ("\"".to_owned(), None),
             TokenKind::Eof => return Some(words),
         };
-        words.push(Word { text, string, line: token.1.line, column: token.1.col });
+        words.push(Word { text, string, line: token.1.line, column: token.1.col, start: token.1.start as usize });
     }
 }

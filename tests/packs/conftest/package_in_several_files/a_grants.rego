@@ -1,0 +1,3 @@
+package lib
+
+grants contains principal if some principal in input.spec.principals

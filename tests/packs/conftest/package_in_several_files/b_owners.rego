@@ -1,0 +1,3 @@
+package lib
+
+unowned if not input.metadata.labels.owner in owners

@@ -1,0 +1,3 @@
+package lib
+
+owners := {"payments", "a-topic"}
