@@ -1,3 +1,3 @@
 package lib
 
-unowned if not input.metadata.labels.owner in owners
+unowned if not object.get(input, ["metadata", "labels", "owner"], "") in owners
