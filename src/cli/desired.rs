@@ -59,7 +59,7 @@ fn pack(snapshot: &Snapshot, directory: &str) -> Result<Pack, CommandError> {
         let Some(below) = path.strip_prefix(&prefix) else { continue };
         // At the root everything else is YAML too, so there only what is called data is data.
         let is_data = policy::is_data_path(below) && (!at_root || below.starts_with("data"));
-        let is_case = policy::is_case_path(below) && !at_root;
+        let is_case = policy::is_case_path(below);
         if !below.ends_with(".rego") && !is_data && !is_case {
             continue;
         }

@@ -2,6 +2,9 @@
 
 use super::Pack;
 
+/// What the built-in pack is called.
+pub(super) const BUILT_IN: &str = "built-in";
+
 macro_rules! embedded {
     ($($name:literal)*) => {
         &[$((concat!("policy/", $name, ".rego"), include_str!(concat!("../../policy/", $name, ".rego")))),*]
@@ -47,7 +50,7 @@ const FILES: &[(&str, &str)] = embedded![
 /// Returns the built-in pack.
 pub fn builtin_pack() -> Pack {
     Pack {
-        name: "built-in".to_owned(),
+        name: BUILT_IN.to_owned(),
         files: FILES.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect(),
         cases: super::builtin_cases::FILES
             .iter()

@@ -6,16 +6,32 @@ use regorus::unstable::Module;
 use regorus::{Engine, Value};
 
 use super::Pack;
+use super::builtin::BUILT_IN;
 use super::data;
 use super::engine::PackEngine;
 use super::error::PackError;
 use super::finding;
 use super::functions;
 use super::limits;
+use super::negation;
 use super::qualify;
 use super::rules::{Definition, definitions};
 use super::unknown_fields;
 use crate::plan::types::Finding;
+
+/// Reads a file by itself, to write out what its negations need. One that cannot be read is reported when it is loaded.
+fn explicit_negations(path: &str, text: &str) -> Option<String> {
+    let mut engine = Engine::new();
+    if engine.add_policy(path.to_owned(), text.to_owned()).is_err() {
+        if functions::is_surely_v1(text) {
+            return None;
+        }
+        engine.set_rego_v0(true);
+        engine.add_policy(path.to_owned(), text.to_owned()).ok()?;
+    }
+    let module = engine.get_modules().last()?.clone();
+    negation::explicit(&module, text)
+}
 
 impl PackEngine {
     /// Loads packs. Files that are not good are errors, and leave the others as they are.
@@ -42,6 +58,9 @@ impl PackEngine {
             for (path, text) in &pack.files {
                 let qualified = qualify::qualified(text, &spread);
                 let text = qualified.as_ref().unwrap_or(text);
+                // The built-in rules are written and tried out with this engine.
+                let explicit = if pack.name == BUILT_IN { None } else { explicit_negations(path, text) };
+                let text = explicit.as_ref().unwrap_or(text);
                 if let Err(error) = loaded.add(path, text) {
                     loaded.errors.push(finding::pack_error(&error));
                 }

@@ -25,6 +25,7 @@ mod guide;
 mod input;
 mod limits;
 mod loading;
+mod negation;
 mod parameters;
 mod qualify;
 mod reading;
