@@ -9,11 +9,11 @@ import data.driftless.acl
 #   `User:*` is every client, of whatever type its principal is, and `User:ANONYMOUS` is every client that does not log in. What
 #   is allowed to them is allowed to whoever reaches a broker, now and later. Denies for everybody are fine.
 # custom:
-#   severity: deny
+#   severity: warn
 #   code: acl-allows-everybody
 # related_resources:
 # - ref: https://kafka.apache.org/documentation/#security_authz
-deny contains finding if {
+warn contains finding if {
 	some place, grants in everybody
 	[principal, type, pattern, name, who] := place
 	[id, _] := min(grants)
