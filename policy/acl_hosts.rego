@@ -11,11 +11,11 @@ import data.driftless.acl
 #   match, and Kafka accepts them without a word. Blocks such as `10.0.0.0/8` need Kafka 4.4 (`metadata.version` 4.4-IV1);
 #   before it the broker refuses them.
 # custom:
-#   severity: deny
+#   severity: warn
 #   code: acl-host-never-matches
 # related_resources:
 # - ref: https://kafka.apache.org/documentation/#security_authz
-deny contains finding if {
+warn contains finding if {
 	some place, grants in limited
 	[principal, permission, type, pattern, name, host] := place
 	problem := problem_of(host)

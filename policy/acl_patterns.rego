@@ -9,11 +9,11 @@ import data.driftless.acl
 #   Only the name `*` alone means every name. `orders-*` is compared sign by sign, and no topic can be called so: the grant, or
 #   the deny, never matches. Kafka accepts it without a word.
 # custom:
-#   severity: deny
+#   severity: warn
 #   code: acl-literal-name-ends-in-star
 # related_resources:
 # - ref: https://kafka.apache.org/documentation/#security_authz
-deny contains finding if {
+warn contains finding if {
 	some place, grants in starred
 	[principal, permission, type, pattern, name] := place
 	pattern == "literal"
@@ -38,11 +38,11 @@ deny contains finding if {
 #   In a prefix an asterisk is a sign like any other: the prefix `*` matches names that start with an asterisk, and no topic's
 #   does. Kafka accepts it without a word.
 # custom:
-#   severity: deny
+#   severity: warn
 #   code: acl-prefix-ends-in-star
 # related_resources:
 # - ref: https://kafka.apache.org/documentation/#security_authz
-deny contains finding if {
+warn contains finding if {
 	some place, grants in starred
 	[principal, permission, type, pattern, name] := place
 	pattern == "prefixed"
