@@ -52,7 +52,10 @@ fn cases_are_run_and_rules_without_one_are_named() {
 #[test]
 fn a_case_that_fails_ends_with_1() {
     let desk = desk()
-        .file("policy/cases/owner.yaml", "- {name: wrong, manifest: {kind: KafkaTopic, metadata: {name: a, labels: {owner: x}}}}")
+        .file(
+            "policy/cases/owner.yaml",
+            "- {name: wrong, manifest: {kind: KafkaTopic, metadata: {name: a, labels: {owner: x}}}}",
+        )
         .file("policy/owner_test.rego", "package main_test\n\ntest_wrong if data.main.deny_never[\"never\"]\n");
     let outcome = desk.run("policy test");
     assert_eq!(outcome.code, 1, "{outcome:?}");
