@@ -1,6 +1,6 @@
 //! What an agent remembers of its environment: `ENVIRONMENT/agent.json`.
 
-use std::fs::{self, TryLockError};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -28,22 +28,11 @@ impl FileAgentMemory {
     pub fn lock(&self) -> Result<StateLock, StateError> {
         let directory = self.directory();
         make_directory(directory).map_err(|source| failed("make the directory", directory, source))?;
-        let path = directory.join("agent.lock");
-        let file = fs::File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)
-            .map_err(|source| failed("open", &path, source))?;
-        match file.try_lock() {
-            Ok(()) => Ok(StateLock { _file: file }),
-            Err(TryLockError::WouldBlock) => Err(StateError {
-                message: format!("another agent of this environment is running here and holds `{}`", path.display()),
-                hint: Some("Stop it first, or give each its own `stateDirectory`.".to_owned()),
-                source: None,
-            }),
-            Err(TryLockError::Error(source)) => Err(failed("lock", &path, source)),
-        }
+        StateLock::take(
+            &directory.join("agent.lock"),
+            "another agent of this environment is running here",
+            "Stop it first, or give each its own `stateDirectory`.",
+        )
     }
 }
 

@@ -29,6 +29,27 @@ pub struct StateLock {
     _file: File,
 }
 
+impl StateLock {
+    /// Locks a file, which is made when it is missing. Does not wait: `holder` says who has it, `hint` what to do then.
+    fn take(path: &Path, holder: &str, hint: &str) -> Result<Self, StateError> {
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(path)
+            .map_err(|source| failed("open", path, source))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self { _file: file }),
+            Err(TryLockError::WouldBlock) => Err(StateError {
+                message: format!("{holder} and holds `{}`", path.display()),
+                hint: Some(hint.to_owned()),
+                source: None,
+            }),
+            Err(TryLockError::Error(source)) => Err(failed("lock", path, source)),
+        }
+    }
+}
+
 impl ClusterState {
     /// Names the directory. It is made by the first write, so that a plan leaves nothing behind.
     pub fn new(root: &Path, environment: &str, cluster_id: &str) -> Self {
@@ -39,21 +60,11 @@ impl ClusterState {
     pub fn lock(&self) -> Result<StateLock, StateError> {
         let path = self.directory.join("lock");
         make_directory(&self.directory).map_err(|source| failed("make the directory", &self.directory, source))?;
-        let file = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)
-            .map_err(|source| failed("open", &path, source))?;
-        match file.try_lock() {
-            Ok(()) => Ok(StateLock { _file: file }),
-            Err(TryLockError::WouldBlock) => Err(StateError {
-                message: format!("another driftless is applying to this cluster and holds `{}`", path.display()),
-                hint: Some("Wait until it has ended, then run again.".to_owned()),
-                source: None,
-            }),
-            Err(TryLockError::Error(source)) => Err(failed("lock", &path, source)),
-        }
+        StateLock::take(
+            &path,
+            "another driftless is applying to this cluster",
+            "Wait until it has ended, then run again.",
+        )
     }
 
     /// Returns the journal.
