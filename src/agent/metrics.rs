@@ -53,15 +53,6 @@ struct InfoLabels {
     revision: String,
 }
 
-const KINDS: [ResourceKind; 6] = [
-    ResourceKind::Topic,
-    ResourceKind::User,
-    ResourceKind::Acl,
-    ResourceKind::Quota,
-    ResourceKind::BrokerConfig,
-    ResourceKind::RuleGroup,
-];
-
 /// The metrics of one environment's agent.
 pub struct Metrics {
     environment: String,
@@ -135,7 +126,7 @@ impl Metrics {
     fn note_plan(&self, plan: &Plan) {
         let environment = || self.environment.clone();
         let size = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
-        for kind in KINDS {
+        for kind in ResourceKind::ALL {
             let moved = |origin: Origin| match origin {
                 Origin::Drift | Origin::Conflict => true,
                 Origin::Change | Origin::Adopt => false,
