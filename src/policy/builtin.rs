@@ -6,13 +6,16 @@ use super::Pack;
 pub(super) const BUILT_IN: &str = "built-in";
 
 macro_rules! embedded {
-    ($($name:literal)*) => {
-        &[$((concat!("policy/", $name, ".rego"), include_str!(concat!("../../policy/", $name, ".rego")))),*]
+    ($directory:literal, $ending:literal: $($name:literal)*) => {
+        &[$((
+            concat!($directory, $name, $ending),
+            include_str!(concat!("../../", $directory, $name, $ending)),
+        )),*]
     };
 }
 
-/// Path and text of every file, by name.
-const FILES: &[(&str, &str)] = embedded![
+/// Path and text of every file with rules, by name.
+const FILES: &[(&str, &str)] = embedded!["policy/", ".rego":
     "acl"
     "acl_hosts"
     "acl_incomplete"
@@ -47,33 +50,69 @@ const FILES: &[(&str, &str)] = embedded![
     "unclean_leader_election"
 ];
 
+/// Path and text of every case file, which `driftless policy test` runs and `driftless explain` shows.
+const CASES: &[(&str, &str)] = embedded!["policy/cases/", ".yaml":
+    "acl_hosts"
+    "acl_incomplete"
+    "acl_overlap"
+    "acl_patterns"
+    "acl_principals"
+    "acl_reach"
+    "alert_rules"
+    "authorization"
+    "automatic_topic_creation"
+    "cluster_defaults"
+    "cluster_guards"
+    "compaction"
+    "compression"
+    "config_keys"
+    "labels"
+    "message_size"
+    "min_insync_replicas"
+    "partitions"
+    "passwords"
+    "planned_changes"
+    "quotas"
+    "replication"
+    "retention"
+    "segments"
+    "timestamps"
+    "topic_names"
+    "unclean_leader_election"
+];
+
 /// Returns the built-in pack.
 pub fn builtin_pack() -> Pack {
-    Pack {
-        name: BUILT_IN.to_owned(),
-        files: FILES.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect(),
-        cases: super::builtin_cases::FILES
-            .iter()
-            .map(|(path, text)| ((*path).to_owned(), (*text).to_owned()))
-            .collect(),
-        ..Pack::default()
-    }
+    Pack { name: BUILT_IN.to_owned(), files: owned(FILES), cases: owned(CASES), ..Pack::default() }
+}
+
+fn owned(files: &[(&str, &str)]) -> Vec<(String, String)> {
+    files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
+    /// Asserts that all files of a directory with this ending are embedded, and no others.
+    fn assert_embedded(directory: &str, ending: &str, embedded: &[(&str, &str)]) {
+        let on_disk: BTreeSet<String> =
+            std::fs::read_dir(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(directory))
+                .expect("the directory is there")
+                .map(|entry| entry.expect("readable").file_name().to_string_lossy().into_owned())
+                .filter(|name| name.ends_with(ending))
+                .map(|name| format!("{directory}/{name}"))
+                .collect();
+        assert_eq!(on_disk, embedded.iter().map(|(path, _)| (*path).to_owned()).collect());
+    }
+
     #[test]
     fn every_rego_file_of_the_policy_directory_is_embedded() {
-        let directory = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("policy");
-        let on_disk: BTreeSet<String> = std::fs::read_dir(directory)
-            .expect("policy/ is there")
-            .map(|entry| entry.expect("readable").file_name().to_string_lossy().into_owned())
-            .filter(|name| name.ends_with(".rego"))
-            .map(|name| format!("policy/{name}"))
-            .collect();
-        let embedded: BTreeSet<String> = super::builtin_pack().files.into_iter().map(|(path, _)| path).collect();
-        assert_eq!(on_disk, embedded);
+        assert_embedded("policy", ".rego", super::FILES);
+    }
+
+    #[test]
+    fn every_case_file_is_embedded() {
+        assert_embedded("policy/cases", "", super::CASES);
     }
 }

@@ -12,7 +12,6 @@
 
 mod access;
 mod builtin;
-mod builtin_cases;
 pub mod cases;
 mod codes;
 mod data;
