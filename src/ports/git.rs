@@ -1,0 +1,64 @@
+//! The config repository, and the branch that reports are written to.
+
+use std::collections::BTreeMap;
+
+use crate::domain::snapshot::Snapshot;
+
+/// Why the source or the report branch could not be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct SourceError {
+    /// What went wrong.
+    pub message: String,
+    /// What the person can do.
+    pub hint: Option<String>,
+}
+
+/// Where the config repository comes from.
+pub trait Source: Send + Sync {
+    /// Reads all files: of the work tree, or of a revision.
+    fn snapshot(&self) -> Result<Snapshot, SourceError>;
+}
+
+/// One branch of a remote config repository, mirrored on this machine: what an agent follows.
+pub trait SourceMirror: Send + Sync {
+    /// Learns what the remote's branch holds, and returns the full id of its head. A mirror that is damaged is made anew.
+    fn fetch(&self) -> Result<String, SourceError>;
+
+    /// Reads all files of that commit below the configured directory.
+    fn snapshot(&self, revision: &str) -> Result<Snapshot, SourceError>;
+
+    /// Says whether `newer` is `older` or descends from it. An `older` that nobody has any more is no ancestor.
+    fn descends(&self, newer: &str, older: &str) -> Result<bool, SourceError>;
+}
+
+/// The branch `driftless/ENV`: what the agent wrote back.
+pub trait ReportBranch: Send + Sync {
+    /// Reads the branch's files below `prefix` (all with ""), path to bytes; empty when there is no branch yet.
+    fn read(&self, prefix: &str) -> Result<BTreeMap<String, Vec<u8>>, SourceError>;
+
+    /// Writes the given files over what the branch holds and commits, without a work tree, when that changes anything.
+    /// Returns the new commit id, or `None` when there was nothing to commit.
+    fn commit(&self, change: &BranchChange) -> Result<Option<String>, SourceError>;
+
+    /// Learns where the branch is at the remote. Does nothing where there is none.
+    fn fetch(&self) -> Result<(), SourceError> {
+        Ok(())
+    }
+
+    /// Pushes the branch; on rejection fetches, writes `change` again on top, and retries.
+    fn push(&self, change: &BranchChange) -> Result<(), SourceError>;
+}
+
+/// One change of the report branch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BranchChange {
+    /// Files to write, path to bytes.
+    pub files: BTreeMap<String, Vec<u8>>,
+    /// Directories that hold only what `files` says: anything else below them is removed.
+    pub exact_directories: Vec<String>,
+    /// The commit's subject and trailers.
+    pub message: String,
+    /// Seconds since 1970 for author and committer.
+    pub timestamp: i64,
+}

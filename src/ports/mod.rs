@@ -1,0 +1,18 @@
+//! The few traits through which the core reaches the world. Adapters implement them; only `cli` picks which.
+
+mod clock;
+mod cluster;
+mod forge;
+mod git;
+mod rules;
+mod state;
+
+pub use clock::Clock;
+pub use cluster::{Cluster, ClusterError, ClusterErrorKind, DryRun, ResourceError};
+pub use forge::{Annotation, CommitState, CommitStatus, Forge, ForgeError, ForgeErrorKind, PullRequest};
+pub use git::{BranchChange, ReportBranch, Source, SourceError, SourceMirror};
+pub use rules::{RuleStore, RuleStoreError};
+pub use state::{
+    AgentMemory, AgentRecord, CredentialId, Journal, JournalContents, JournalEntry, JournalPhase, JournalRun,
+    LocalClusterState, LocalState, PasswordKnowledge, PasswordMemory, StateError,
+};
