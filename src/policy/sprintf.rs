@@ -128,10 +128,7 @@ fn written(flags: &Flags, verb: char, argument: &Argument) -> String {
         ('o', Argument::Integer(number)) => (based(flags, *number, |number| format!("{number:o}"), "0"), true),
         ('x', Argument::Integer(number)) => (based(flags, *number, |number| format!("{number:x}"), "0x"), true),
         ('X', Argument::Integer(number)) => (based(flags, *number, |number| format!("{number:X}"), "0X"), true),
-        ('c', Argument::Integer(number)) => {
-            let character = u32::try_from(*number).ok().and_then(char::from_u32).unwrap_or('\u{fffd}');
-            (character.to_string(), false)
-        }
+        ('c', Argument::Integer(number)) => (character_of(*number).to_string(), false),
         ('v' | 'g' | 'G', Argument::Float(number)) => (signed(flags, &general(*number, flags.precision)), true),
         ('f' | 'F', Argument::Float(number)) => {
             (signed(flags, &format!("{number:.*}", flags.precision.unwrap_or(6))), true)
@@ -142,6 +139,7 @@ fn written(flags: &Flags, verb: char, argument: &Argument) -> String {
         }
         ('v' | 's', Argument::Text(text)) => (cut(flags, text), false),
         ('q', Argument::Text(text)) => (quoted(&cut(flags, text)), false),
+        ('q', Argument::Integer(number)) => (quoted_character(*number), false),
         ('x', Argument::Text(text)) => (text.bytes().map(|byte| format!("{byte:02x}")).collect(), false),
         ('X', Argument::Text(text)) => (text.bytes().map(|byte| format!("{byte:02X}")).collect(), false),
         ('T', argument) => (typed(argument).split('=').next().unwrap_or_default().to_owned(), false),
@@ -154,8 +152,61 @@ fn cut(flags: &Flags, text: &str) -> String {
     text.chars().take(flags.precision.unwrap_or(usize::MAX)).collect()
 }
 
+/// Quotes as Go's `strconv.Quote` does.
 fn quoted(text: &str) -> String {
-    Value::from(text).to_string()
+    let mut out = String::with_capacity(text.len() + 2);
+    out.push('"');
+    text.chars().for_each(|character| push_escaped(&mut out, character, '"'));
+    out.push('"');
+    out
+}
+
+/// Quotes a character by its number, as Go's `strconv.QuoteRune` does.
+fn quoted_character(number: i64) -> String {
+    let mut out = String::from("'");
+    push_escaped(&mut out, character_of(number), '\'');
+    out.push('\'');
+    out
+}
+
+fn character_of(number: i64) -> char {
+    u32::try_from(number).ok().and_then(char::from_u32).unwrap_or(char::REPLACEMENT_CHARACTER)
+}
+
+fn push_escaped(out: &mut String, character: char, quote: char) {
+    match character {
+        '\\' => out.push_str("\\\\"),
+        '\u{7}' => out.push_str("\\a"),
+        '\u{8}' => out.push_str("\\b"),
+        '\u{b}' => out.push_str("\\v"),
+        '\u{c}' => out.push_str("\\f"),
+        '\n' => out.push_str("\\n"),
+        '\r' => out.push_str("\\r"),
+        '\t' => out.push_str("\\t"),
+        _ if character == quote => {
+            out.push('\\');
+            out.push(quote);
+        }
+        _ if is_printed(character) => out.push(character),
+        _ => {
+            let number = u32::from(character);
+            out.push_str(&match number {
+                0..=0x7f => format!("\\x{number:02x}"),
+                0x80..=0xffff => format!("\\u{number:04x}"),
+                _ => format!("\\U{number:08x}"),
+            });
+        }
+    }
+}
+
+/// Says whether Go prints a character as it is: of the blanks only the space, no control, format or private ones.
+fn is_printed(character: char) -> bool {
+    let format = matches!(
+        character,
+        '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+            | '\u{e000}'..='\u{f8ff}' | '\u{e0000}'..='\u{e0fff}' | '\u{f0000}'..='\u{10ffff}'
+    );
+    character == ' ' || !(character.is_control() || character.is_whitespace() || format)
 }
 
 fn signed(flags: &Flags, text: &str) -> String {
@@ -239,6 +290,8 @@ mod tests {
                 "3.14|   3.142|3.1     |-0003.14|1.500000",
             ),
             ("%-5s|%5s|%.2s|%q", r#"["ab", "ab", "abc", "q\"x"]"#, r#"ab   |   ab|ab|"q\"x""#),
+            ("%q", r#"["ä\n\t\u0007\u0001\u007f\u00a0\u200b'"]"#, r#""ä\n\t\a\x01\x7f\u00a0\u200b'""#),
+            ("%q|%q|%q|%q|%q", "[3, 65, 39, 120, -1]", r"'\x03'|'A'|'\''|'x'|'�'"),
             ("%x|%X|%#x|%o|%b|%c", "[255, 255, 255, 8, 5, 65]", "ff|FF|0xff|10|101|A"),
             ("%v %v %v", r#"[[1, "x"], {"a": null}, true]"#, r#"[1, "x"] {"a": null} true"#),
             ("100%% %s", "[]", "100% %!s(MISSING)"),

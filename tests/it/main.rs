@@ -8,6 +8,8 @@ mod cli_import;
 mod cli_support;
 mod cli_usage;
 mod contract;
+mod deploy;
+mod deploy_support;
 mod e2e_drift;
 mod e2e_example;
 mod e2e_import;
@@ -32,6 +34,7 @@ mod policy_oracle;
 mod policy_page;
 mod policy_tools;
 mod prometheus_rules;
+mod report_schemas;
 mod secrets;
 
 mod support {
