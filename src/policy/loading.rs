@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use regorus::unstable::Module;
+use regorus::unstable::{Module, Ref};
 use regorus::{Engine, Value};
 
 use super::Pack;
 use super::builtin::BUILT_IN;
 use super::data;
+use super::declared;
 use super::engine::PackEngine;
 use super::error::PackError;
 use super::finding;
@@ -19,8 +20,19 @@ use super::rules::{Definition, definitions};
 use super::unknown_fields;
 use crate::plan::types::Finding;
 
-/// Reads a file by itself, to write out what its negations need. One that cannot be read is reported when it is loaded.
-fn explicit_negations(path: &str, text: &str) -> Option<String> {
+/// Writes a file so that the engine judges by it as OPA does: declarations in front, and what negations need.
+fn as_the_engine_needs(path: &str, text: &str) -> Option<String> {
+    let module = read_alone(path, text)?;
+    let declared = declared::in_front(&module, text);
+    let explicit = match &declared {
+        Some(text) => negation::explicit(&*read_alone(path, text)?, text),
+        None => negation::explicit(&module, text),
+    };
+    explicit.or(declared)
+}
+
+/// Reads a file by itself. One that cannot be read is reported when it is loaded.
+fn read_alone(path: &str, text: &str) -> Option<Ref<Module>> {
     let mut engine = Engine::new();
     if engine.add_policy(path.to_owned(), text.to_owned()).is_err() {
         if functions::is_surely_v1(text) {
@@ -29,8 +41,7 @@ fn explicit_negations(path: &str, text: &str) -> Option<String> {
         engine.set_rego_v0(true);
         engine.add_policy(path.to_owned(), text.to_owned()).ok()?;
     }
-    let module = engine.get_modules().last()?.clone();
-    negation::explicit(&module, text)
+    engine.get_modules().last().cloned()
 }
 
 impl PackEngine {
@@ -59,8 +70,8 @@ impl PackEngine {
                 let qualified = qualify::qualified(text, &spread);
                 let text = qualified.as_ref().unwrap_or(text);
                 // The built-in rules are written and tried out with this engine.
-                let explicit = if pack.name == BUILT_IN { None } else { explicit_negations(path, text) };
-                let text = explicit.as_ref().unwrap_or(text);
+                let rewritten = if pack.name == BUILT_IN { None } else { as_the_engine_needs(path, text) };
+                let text = rewritten.as_ref().unwrap_or(text);
                 if let Err(error) = loaded.add(path, text) {
                     loaded.errors.push(finding::pack_error(&error));
                 }

@@ -15,6 +15,7 @@ mod builtin;
 pub mod cases;
 mod codes;
 mod data;
+mod declared;
 mod engine;
 mod error;
 mod exceptions;

@@ -119,7 +119,8 @@ impl Writer<'_> {
     }
 }
 
-fn parts(expression: &Expr) -> Vec<&Expr> {
+/// The parts of an expression that are evaluated with it; not the bodies of comprehensions.
+pub(super) fn parts(expression: &Expr) -> Vec<&Expr> {
     match expression {
         Expr::Array { items, .. } | Expr::Set { items, .. } => items.iter().map(AsRef::as_ref).collect(),
         Expr::Object { fields, .. } => {
