@@ -15,7 +15,7 @@ pub mod inventory;
 pub mod names;
 pub mod observed;
 pub mod operation;
-mod promql_source;
+pub(crate) mod promql_source;
 pub mod quota;
 pub mod resource;
 pub mod rule;

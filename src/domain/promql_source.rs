@@ -5,6 +5,7 @@
 //! the same; every other expression stays as it is. What Go would not compile is refused here.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use promql_parser::util::{escape_string, unquote_string};
 
@@ -58,6 +59,57 @@ pub(super) fn for_parser(expression: &str) -> Result<Cow<'_, str>, String> {
     }
     respelled.push_str(&expression[copied..]);
     Ok(Cow::Owned(respelled))
+}
+
+/// What an expression is to a parser of an earlier Prometheus.
+pub(crate) struct Older {
+    /// The expression with the newer syntax taken out or renamed. Not the same expression any more: good only for checking
+    /// the rest of it.
+    pub(crate) expression: String,
+    /// What was there, as people write it.
+    pub(crate) newer: BTreeSet<&'static str>,
+    /// Whether it needs the feature flag for extended range selectors.
+    pub(crate) extended_ranges: bool,
+}
+
+/// Takes out what Prometheus 3 has and `promql-parser` does not: the operators `</` and `>/`, and `anchored` and `smoothed`,
+/// which are modifiers after a range and everywhere else names. `None` when there is nothing of that.
+pub(crate) fn without_newer_syntax(expression: &str) -> Option<Older> {
+    let mut older =
+        Older { expression: String::with_capacity(expression.len()), newer: BTreeSet::new(), extended_ranges: false };
+    let mut rest = expression;
+    while let Some(first) = rest.chars().next() {
+        let length = match first {
+            '#' => rest.find('\n').unwrap_or(rest.len()),
+            '"' | '\'' | '`' => string_length(rest, rest.as_bytes()[0]).unwrap_or(rest.len()),
+            '<' | '>' if rest[1..].starts_with('/') => {
+                older.newer.insert(if first == '<' { "</" } else { ">/" });
+                older.expression.push(first);
+                rest = &rest[2..];
+                continue;
+            }
+            _ if first.is_ascii_alphabetic() || first == '_' => {
+                let is_word = |sign: char| sign.is_ascii_alphanumeric() || "_:".contains(sign);
+                rest.find(|sign| !is_word(sign)).unwrap_or(rest.len())
+            }
+            _ => first.len_utf8(),
+        };
+        let (part, after) = rest.split_at(length);
+        rest = after;
+        match ["anchored", "smoothed"].into_iter().find(|word| part.eq_ignore_ascii_case(word)) {
+            Some(word) => {
+                older.newer.insert(word);
+                if older.expression.trim_end().ends_with(']') {
+                    older.extended_ranges = true;
+                } else {
+                    older.expression.push_str(word);
+                    older.expression.push('_');
+                }
+            }
+            None => older.expression.push_str(part),
+        }
+    }
+    (!older.newer.is_empty()).then_some(older)
 }
 
 /// The expression with every string empty, and without comments.

@@ -194,6 +194,9 @@ codes! {
     ExperimentalPromql = "experimental-promql", "an expression uses an experimental function",
         "Prometheus refuses it unless it runs with `--enable-feature=promql-experimental-functions`.",
         "Make sure that every Prometheus that loads the rule has the flag, or use another function.";
+    UncheckedPromql = "unchecked-promql", "an expression uses syntax of Prometheus 3 that is not checked here",
+        "The rest of the expression was checked. Rules are compared by their text then, and policy does not see what the expression selects.",
+        "Check the rule with the `promtool` of the Prometheus that loads it, and write it as Prometheus prints it: single spaces around `</` and `>/`.";
     RemovedPromql = "removed-promql", "an expression uses a function that Prometheus 3 renamed",
         "`holt_winters` became `double_exponential_smoothing` in Prometheus 3, behind a feature flag.",
         "Use the new name once every Prometheus is at version 3.";

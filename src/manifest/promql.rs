@@ -1,10 +1,11 @@
 //! Checking PromQL with `promql-parser`, within bounds that its recursion can bear.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use promql_parser::parser::{Expr, token};
 use promql_parser::util::{ExprVisitor, walk_expr};
 
+use crate::domain::promql_source::without_newer_syntax;
 use crate::domain::rule_comparison::parse_expression as parse;
 
 /// The most operators and brackets of one expression. The largest of well-known rule sets have about a hundred.
@@ -20,6 +21,8 @@ pub(crate) struct Remarks {
     pub(crate) experimental: BTreeMap<String, &'static str>,
     /// Whether it uses `holt_winters`, which only Prometheus 2 has.
     pub(crate) uses_holt_winters: bool,
+    /// Syntax of Prometheus 3 that cannot be checked here, although the rest of the expression was.
+    pub(crate) not_checked: BTreeSet<&'static str>,
 }
 
 /// Checks an expression; the error fits after "this is not valid PromQL: ".
@@ -37,7 +40,7 @@ pub(crate) fn check(expression: &str) -> Result<Remarks, String> {
             remarks.uses_holt_winters = renamed != expression;
             match parse(&renamed) {
                 Ok(parsed) if remarks.uses_holt_winters => parsed,
-                Ok(_) | Err(_) => return Err(error.trim().to_owned()),
+                Ok(_) | Err(_) => parse_older(&renamed, &mut remarks).ok_or_else(|| error.trim().to_owned())?,
             }
         }
     };
@@ -49,6 +52,19 @@ pub(crate) fn check(expression: &str) -> Result<Remarks, String> {
     Ok(remarks)
 }
 
+/// Parses the expression without what only Prometheus 3 knows. `None` when that is not what is wrong with it.
+fn parse_older(expression: &str, remarks: &mut Remarks) -> Option<Expr> {
+    let older = without_newer_syntax(expression)?;
+    let parsed = parse(&older.expression).ok()?;
+    if older.extended_ranges {
+        let words = older.newer.iter().filter(|word| !word.ends_with('/'));
+        remarks.experimental.extend(words.map(|word| ((*word).to_owned(), RANGES_FLAG)));
+    }
+    remarks.not_checked = older.newer;
+    Some(parsed)
+}
+
+const RANGES_FLAG: &str = "promql-extended-range-selectors";
 const FUNCTIONS_FLAG: &str = "promql-experimental-functions";
 const FILL_FLAG: &str = "promql-binop-fill-modifiers";
 
@@ -148,6 +164,21 @@ mod tests {
         ] {
             assert_eq!(check(expression).is_ok(), fine, "{expression}: {:?}", check(expression));
         }
+        for (expression, not_checked) in [
+            ("sum(rate(h[5m])) </ 0.5 > 1", vec!["</"]),
+            ("h</1 or h >/ 2 # </", vec!["</", ">/"]),
+            ("rate(x[5m] anchored) + increase(x[1h] SMOOTHED)", vec!["anchored", "smoothed"]),
+            ("sum by (anchored) (smoothed{anchored=\"1\"})", vec!["anchored", "smoothed"]),
+            ("up{a=\"</ anchored\"}", vec![]),
+        ] {
+            let found = check(expression).map(|remarks| remarks.not_checked.into_iter().collect::<Vec<_>>());
+            assert_eq!(found, Ok(not_checked), "{expression}");
+        }
+        for wrong in ["sum(</ 1", "</", "rate(x[5m] anchored", "x </ </ y", "x > / y", "anchored anchored"] {
+            assert!(check(wrong).is_err(), "{wrong}");
+        }
+        assert!(check("rate(x[5m] anchored)").is_ok_and(|remarks| remarks.experimental.contains_key("anchored")));
+        assert!(check("anchored > 1").is_ok_and(|remarks| remarks.experimental.is_empty()));
         assert!(check("holt_winters(x[5m], 0.5, 0.5)").is_ok_and(|remarks| remarks.uses_holt_winters));
         for (expression, experimental) in [
             ("limitk(1, sort_by_label(up, \"a\"))", vec!["limitk", "sort_by_label"]),

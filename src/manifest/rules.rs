@@ -260,6 +260,11 @@ fn read_expression(fields: &Fields<'_>, dialect: Dialect, sink: &mut Sink) -> Op
                 let help = "use `double_exponential_smoothing` once every Prometheus is at version 3".to_owned();
                 sink.warning(Code::RemovedPromql, node.span, "Prometheus 3 has no `holt_winters`", help);
             }
+            for name in remarks.not_checked {
+                let message = format!("`{name}` is newer than what is checked here: Prometheus decides about it");
+                let help = "check the rule with the `promtool` of the Prometheus that loads it".to_owned();
+                sink.warning(Code::UncheckedPromql, node.span, message, help);
+            }
             for (name, flag) in remarks.experimental {
                 let message = format!("`{name}` is experimental: Prometheus refuses it without a feature flag");
                 let help = format!("it needs `--enable-feature={flag}`");
