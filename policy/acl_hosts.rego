@@ -33,10 +33,11 @@ warn contains finding if {
 	}
 }
 
-limited[place] contains [grant.id, grant.operation] if {
-	some grant in input.desired.acls
+limited[place] contains [id, operation] if {
+	some grant in input.desired.grants
 	grant.host != "*"
 	grant.management != "unmanaged"
+	some operation, id in grant.operations
 	place := [
 		grant.principal, grant.permission, grant.resourceType, grant.patternType, grant.resourceName,
 		grant.host,

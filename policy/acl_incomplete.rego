@@ -31,9 +31,9 @@ warn contains finding if {
 	}
 }
 
-topic_readers[grant.principal] contains [grant.id, "topic", grant.patternType, grant.resourceName] if {
-	some grant in input.desired.acls
-	grant.operation == "Read"
+topic_readers[grant.principal] contains [id, "topic", grant.patternType, grant.resourceName] if {
+	some grant in input.desired.grants
+	id := grant.operations.Read
 	grant.resourceType == "topic"
 	grant.permission == "allow"
 	grant.management != "unmanaged"
@@ -41,10 +41,11 @@ topic_readers[grant.principal] contains [grant.id, "topic", grant.patternType, g
 }
 
 group_readers contains grant.principal if {
-	some grant in input.desired.acls
+	some grant in input.desired.grants
 	grant.resourceType == "group"
 	grant.permission == "allow"
-	reading[grant.operation]
+	some operation, _ in grant.operations
+	reading[operation]
 }
 
 group_readers contains principal if some principal in input.cluster.groupReaders
@@ -107,18 +108,20 @@ warn contains finding if {
 	}
 }
 
-transactional[grant.principal] contains [grant.id, grant.operation, grant.patternType, grant.resourceName] if {
-	some grant in input.desired.acls
+transactional[grant.principal] contains [id, operation, grant.patternType, grant.resourceName] if {
+	some grant in input.desired.grants
 	grant.resourceType == "transactionalId"
 	grant.permission == "allow"
 	grant.management != "unmanaged"
+	some operation, id in grant.operations
 }
 
 topic_writers contains grant.principal if {
-	some grant in input.desired.acls
+	some grant in input.desired.grants
 	grant.resourceType == "topic"
-	writing[grant.operation]
 	grant.permission == "allow"
+	some operation, _ in grant.operations
+	writing[operation]
 }
 
 writes_with(grants) if {

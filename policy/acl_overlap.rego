@@ -16,16 +16,16 @@ import data.driftless.acl
 # - ref: https://kafka.apache.org/documentation/#operations_in_kafka
 warn contains finding if {
 	some pair in input.access.redundant
-	narrow := input.desired.acls[pair.acl]
-	wide := input.desired.acls[pair.by]
+	narrow := input.desired.grants[pair.grant]
+	wide := input.desired.grants[pair.by]
 	finding := {
 		"code": "acl-redundant",
-		"resource": narrow.id,
+		"resource": narrow.operations[pair.operations[0]],
 		"message": sprintf(
 			"%s for `%s` on %s%s is allowed already: `%s` may %s on %s%s",
 			[
 				concat(", ", pair.operations), narrow.principal, about(narrow), from(narrow),
-				wide.principal, wide.operation, about(wide), from(wide),
+				wide.principal, pair.byOperation, about(wide), from(wide),
 			],
 		),
 		"help": "remove it, or remove the wider grant if that is too wide",
@@ -45,16 +45,16 @@ warn contains finding if {
 # - ref: https://kafka.apache.org/documentation/#security_authz
 warn contains finding if {
 	some pair in input.access.denied
-	narrow := input.desired.acls[pair.acl]
-	wide := input.desired.acls[pair.by]
+	narrow := input.desired.grants[pair.grant]
+	wide := input.desired.grants[pair.by]
 	finding := {
 		"code": "acl-denied",
-		"resource": narrow.id,
+		"resource": narrow.operations[pair.operations[0]],
 		"message": sprintf(
 			"%s for `%s` on %s%s is allowed in vain: `%s` is denied %s on %s%s, and a deny wins",
 			[
 				concat(", ", pair.operations), narrow.principal, about(narrow), from(narrow),
-				wide.principal, wide.operation, about(wide), from(wide),
+				wide.principal, pair.byOperation, about(wide), from(wide),
 			],
 		),
 		"help": "remove the grant, or make the deny narrower",
@@ -75,14 +75,14 @@ warn contains finding if {
 warn contains finding if {
 	input.environment.parameters.warnOfIdleDenies == true
 	not is_open
-	some position in input.access.idleDenies
-	grant := input.desired.acls[position]
+	some fact in input.access.idleDenies
+	grant := input.desired.grants[fact.grant]
 	finding := {
 		"code": "acl-deny-without-effect",
-		"resource": grant.id,
+		"resource": grant.operations[fact.operations[0]],
 		"message": sprintf(
 			"`%s` is denied %s on %s%s, and nothing allows it",
-			[grant.principal, grant.operation, about(grant), from(grant)],
+			[grant.principal, concat(", ", fact.operations), about(grant), from(grant)],
 		),
 		"help": "correct the principal and the name, or remove the deny",
 	}

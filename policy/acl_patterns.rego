@@ -57,10 +57,11 @@ warn contains finding if {
 	}
 }
 
-starred[place] contains [grant.id, grant.operation] if {
-	some grant in input.desired.acls
+starred[place] contains [id, operation] if {
+	some grant in input.desired.grants
 	endswith(grant.resourceName, "*")
 	grant.management != "unmanaged"
+	some operation, id in grant.operations
 	place := [grant.principal, grant.permission, grant.resourceType, grant.patternType, grant.resourceName]
 }
 
@@ -90,14 +91,15 @@ warn contains finding if {
 	}
 }
 
-short[place] contains [grant.id, grant.operation] if {
-	some grant in input.desired.acls
+short[place] contains [id, operation] if {
+	some grant in input.desired.grants
 	grant.patternType == "prefixed"
 	count(grant.resourceName) < minimum_length
 	grant.permission == "allow"
 	grant.management != "unmanaged"
 	not endswith(grant.resourceName, "*")
 	not acl.administrators[grant.principal]
+	some operation, id in grant.operations
 	place := [grant.principal, grant.resourceType, grant.resourceName]
 }
 
@@ -137,11 +139,12 @@ warn contains finding if {
 	}
 }
 
-prefixed_grants[place] contains [grant.id, grant.operation] if {
-	some grant in input.desired.acls
+prefixed_grants[place] contains [id, operation] if {
+	some grant in input.desired.grants
 	grant.patternType == "prefixed"
 	grant.permission == "allow"
 	grant.management != "unmanaged"
+	some operation, id in grant.operations
 	place := [grant.principal, grant.resourceType, grant.resourceName]
 }
 

@@ -28,11 +28,12 @@ warn contains finding if {
 	}
 }
 
-everybody[place] contains [grant.id, grant.operation] if {
-	some grant in input.desired.acls
+everybody[place] contains [id, operation] if {
+	some grant in input.desired.grants
 	who := clients[grant.principal]
 	grant.permission == "allow"
 	grant.management != "unmanaged"
+	some operation, id in grant.operations
 	place := [grant.principal, grant.resourceType, grant.patternType, grant.resourceName, who]
 }
 
@@ -88,14 +89,15 @@ warn contains finding if {
 	}
 }
 
-cluster_administration[grant.principal] contains [grant.id, grant.operation] if {
-	some grant in input.desired.acls
+cluster_administration[grant.principal] contains [id, operation] if {
+	some grant in input.desired.grants
 	grant.resourceType == "cluster"
-	administrative[grant.operation]
 	grant.permission == "allow"
 	grant.management != "unmanaged"
 	not acl.administrators[grant.principal]
 	not clients[grant.principal]
+	some operation, id in grant.operations
+	administrative[operation]
 }
 
 administrative := {"All", "Alter", "AlterConfigs", "ClusterAction", "Create"}
@@ -151,15 +153,16 @@ warn contains finding if {
 	}
 }
 
-every_name[place] contains [grant.id, grant.operation] if {
-	some grant in input.desired.acls
+every_name[place] contains [id, operation] if {
+	some grant in input.desired.grants
 	grant.resourceName == "*"
 	grant.patternType == "literal"
 	grant.permission == "allow"
-	not harmless[grant.operation]
 	grant.management != "unmanaged"
 	not acl.administrators[grant.principal]
 	not clients[grant.principal]
+	some operation, id in grant.operations
+	not harmless[operation]
 	place := [grant.principal, grant.resourceType]
 }
 

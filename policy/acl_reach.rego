@@ -15,10 +15,10 @@ import data.driftless.acl
 # - ref: https://kafka.apache.org/documentation/#security_authz
 warn contains finding if {
 	some fact in input.access.withoutTopic
-	grant := input.desired.acls[fact.acl]
+	grant := input.desired.grants[fact.grant]
 	finding := {
 		"code": "acl-without-topic",
-		"resource": grant.id,
+		"resource": grant.operations[fact.operations[0]],
 		"message": sprintf(
 			"`%s` may %s on %s, and there is none in git or on the cluster",
 			[
@@ -42,10 +42,10 @@ warn contains finding if {
 # - ref: https://kafka.apache.org/documentation/#brokerconfigs_allow.everyone.if.no.acl.found
 warn contains finding if {
 	some fact in input.access.firstOnResource
-	grant := input.desired.acls[fact.acl]
+	grant := input.desired.grants[fact.grant]
 	finding := {
 		"code": "acl-first-on-open-resource",
-		"resource": grant.id,
+		"resource": grant.operations[fact.operations[0]],
 		"message": sprintf(
 			"the ACL of `%s` is the first on %s%s: brokers allow everybody what has no ACL, and will refuse all others then",
 			[grant.principal, acl.about(grant.resourceType, grant.patternType, grant.resourceName), example(fact)],

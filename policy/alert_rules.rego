@@ -197,10 +197,11 @@ group_prefixes contains grant.resourceName if {
 group_grants contains grant if some grant in input.cluster.groupGrants
 
 group_grants contains {"patternType": grant.patternType, "resourceName": grant.resourceName} if {
-	some grant in input.desired.acls
+	some grant in input.desired.grants
 	grant.resourceType == "group"
 	grant.permission == "allow"
-	reading[grant.operation]
+	some operation, _ in grant.operations
+	reading[operation]
 }
 
 reading := {"Read", "All"}

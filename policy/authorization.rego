@@ -43,7 +43,7 @@ warn contains finding if {
 # related_resources:
 # - ref: https://kafka.apache.org/documentation/#brokerconfigs_authorizer.class.name
 warn contains finding if {
-	count(input.desired.acls) > 0
+	count(input.desired.grants) > 0
 	without := [sprintf("broker %v", [broker.id]) |
 		some broker in input.cluster.brokers
 		trim_space(broker.configs["authorizer.class.name"]) == ""
@@ -54,7 +54,7 @@ warn contains finding if {
 		"resource": "broker-config/default",
 		"message": sprintf(
 			"git declares %v ACLs, and there is no authorizer (`authorizer.class.name`) on %s: every client may do everything",
-			[count(input.desired.acls), concat(", ", without)],
+			[sum([count(grant.operations) | some grant in input.desired.grants]), concat(", ", without)],
 		),
 		"help": "set `authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer` and `super.users` on every node",
 	}

@@ -67,13 +67,13 @@ warn contains finding if {
 
 knows_users if count(input.desired.users) > 0
 
-knows_users if count(input.desired.acls) > 0
+knows_users if count(input.desired.grants) > 0
 
 users contains user.name if some user in input.desired.users
 
 users contains name if some name in input.cluster.users
 
-principals contains grant.principal if some grant in input.desired.acls
+principals contains grant.principal if some grant in input.desired.grants
 
 principals contains principal if some principal in input.cluster.aclPrincipals
 

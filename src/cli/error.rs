@@ -8,6 +8,7 @@ use super::exit::Exit;
 use crate::domain::diagnostic::{Diagnostic, Severity};
 use crate::ports::{ClusterError, ClusterErrorKind, RuleStoreError, SourceError, StateError};
 use crate::reconcile::PassError;
+use crate::report::clean_lines;
 
 /// What kind of failure ends a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,19 +102,19 @@ impl CommandError {
         let mut text: String = self.diagnostics.iter().map(|problem| render_diagnostic(problem) + "\n").collect();
         let mut said = self.message.clone();
         // Writing to a String cannot fail, so the results are dropped here and below.
-        let _ = write!(text, "{ERROR}error{ERROR:#}: {}", self.message);
+        let _ = write!(text, "{ERROR}error{ERROR:#}: {}", clean_lines(&self.message));
         let mut cause = self.source.as_deref().map(|source| source as &dyn Error);
         while let Some(error) = cause {
             let message = error.to_string();
             if !said.contains(&message) {
-                let _ = write!(text, ": {message}");
+                let _ = write!(text, ": {}", clean_lines(&message));
                 said.push_str(&message);
             }
             cause = error.source();
         }
         text.push('\n');
         for hint in &self.hints {
-            let _ = writeln!(text, "{HINT}hint{HINT:#}: {hint}");
+            let _ = writeln!(text, "{HINT}hint{HINT:#}: {}", clean_lines(hint));
         }
         text
     }
@@ -130,12 +131,13 @@ fn render_diagnostic(diagnostic: &Diagnostic) -> String {
         Severity::Deny => (ERROR, "error"),
         Severity::Warn => (WARNING, "warning"),
     };
-    let mut text = format!("{style}{word}[{}]{style:#}: {}\n", diagnostic.code, diagnostic.message);
+    let message = clean_lines(&diagnostic.message);
+    let mut text = format!("{style}{word}[{}]{style:#}: {message}\n", diagnostic.code);
     if let Some(location) = &diagnostic.location {
-        let _ = writeln!(text, "  {PLACE}-->{PLACE:#} {location}");
+        let _ = writeln!(text, "  {PLACE}-->{PLACE:#} {}", clean_lines(&location.to_string()));
     }
     if let Some(help) = &diagnostic.help {
-        let _ = writeln!(text, "   = {HINT}help{HINT:#}: {help}");
+        let _ = writeln!(text, "   = {HINT}help{HINT:#}: {}", clean_lines(help));
     }
     text
 }
@@ -242,6 +244,22 @@ mod tests {
            = help: did you mean `b`?
 
         error: the settings are not valid
+        ");
+    }
+
+    #[test]
+    fn what_others_wrote_cannot_draw_on_the_terminal() {
+        let place = Location::new("a\u{1b}[2K.yaml", 1, 1);
+        let problem = Diagnostic::error("unknown-field", Some(place), "there is no field `\u{1b}]0;x\u{7}`").help("\u{202e}");
+        let error = CommandError::failed("one\ntwo \u{1b}[2J").hint("\u{9b}31m").diagnostics(vec![problem]);
+        insta::assert_snapshot!(plain(&error.because(io::Error::other("\u{8}"))), @r"
+        error[unknown-field]: there is no field `\u{1b}]0;x\u{7}`
+          --> a\u{1b}[2K.yaml:1:1
+           = help: \u{202e}
+
+        error: one
+        two \u{1b}[2J: \u{8}
+        hint: \u{9b}31m
         ");
     }
 

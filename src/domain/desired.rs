@@ -26,6 +26,17 @@ pub enum Management {
     Paused,
 }
 
+impl Management {
+    /// Returns the word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Managed => "managed",
+            Self::Unmanaged => "unmanaged",
+            Self::Paused => "paused",
+        }
+    }
+}
+
 /// A value with the place that declares it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Declared<T> {

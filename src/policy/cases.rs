@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Pack;
+use super::access;
 use super::engine::PackEngine;
 use super::limits::Budget;
 use crate::domain::desired::{DesiredState, Document};
@@ -49,6 +50,13 @@ impl Case {
         });
         if let Some(patch) = &self.input {
             merge(&mut input, patch);
+        }
+        if let Some(desired) = input.get_mut("desired").and_then(Value::as_object_mut)
+            && let Some(acls) = desired.get("acls").and_then(Value::as_array)
+            && !desired.contains_key("grants")
+        {
+            let grants = access::gather(acls);
+            desired.insert("grants".to_owned(), grants.into());
         }
         input
     }

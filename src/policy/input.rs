@@ -9,7 +9,7 @@ use super::access;
 use super::reading::Reading;
 use crate::domain::acl::{AclBinding, AclOperation, AclPermission, AclResourceType};
 use crate::domain::broker_config::BrokerConfigScope;
-use crate::domain::desired::{Declared, DesiredState, Management};
+use crate::domain::desired::{Declared, DesiredState};
 use crate::domain::names::TopicName;
 use crate::domain::observed::{ObservedReplication, ObservedState};
 use crate::domain::quota::{QuotaEntity, QuotaName};
@@ -35,14 +35,15 @@ pub(super) fn whole(
     let cluster = input
         .observed
         .map_or(Ok(regorus::Value::Null), |observed| cluster(observed, input.desired, topics.as_ref()))?;
+    let gathered = access::Gathered::of(input.desired);
     let access = match reading.reads("access") {
-        true => value(access::facts(input, topics.as_ref()))?,
+        true => value(access::facts(input, &gathered, topics.as_ref()))?,
         false => regorus::Value::Undefined,
     };
     Ok(object([
         ("environment", value(json!({"name": input.desired.environment, "parameters": parameters}))?),
         ("today", input.today.to_string().into()),
-        ("desired", desired(input.desired, reading)?),
+        ("desired", desired(input.desired, &gathered, reading)?),
         ("plan", plan),
         ("cluster", cluster),
         ("access", access),
@@ -76,7 +77,11 @@ fn object<const N: usize>(entries: [(&str, regorus::Value); N]) -> regorus::Valu
     regorus::Value::from(entries.collect::<BTreeMap<_, _>>())
 }
 
-fn desired(desired: &DesiredState, reading: &Reading) -> Result<regorus::Value, serde_json::Error> {
+fn desired(
+    desired: &DesiredState,
+    gathered: &access::Gathered<'_>,
+    reading: &Reading,
+) -> Result<regorus::Value, serde_json::Error> {
     let mut parts = BTreeMap::new();
     let mut part = |name: &str, items: &mut dyn Iterator<Item = Value>| -> Result<(), serde_json::Error> {
         if reading.reads(&format!("desired.{name}")) {
@@ -87,6 +92,7 @@ fn desired(desired: &DesiredState, reading: &Reading) -> Result<regorus::Value, 
     part("topics", &mut desired.topics.values().map(topic))?;
     part("users", &mut desired.users.values().map(user))?;
     part("acls", &mut desired.acls.iter().map(|(binding, declared)| acl(binding, declared)))?;
+    part("grants", &mut gathered.values())?;
     part("quotas", &mut desired.quotas.iter().map(|(entity, declared)| quota(entity, declared)))?;
     part("brokerConfigs", &mut desired.broker_configs.iter().map(|(scope, declared)| broker_config(*scope, declared)))?;
     part("ruleGroups", &mut desired.rule_groups.iter().map(|(id, declared)| rule_group(id, declared)))?;
@@ -112,14 +118,9 @@ fn rule_group(id: &RuleGroupId, declared: &Declared<RuleGroup>) -> Value {
 
 /// What every declared resource has.
 fn resource<T>(id: &ResourceId, declared: &Declared<T>) -> Map<String, Value> {
-    let management = match declared.management {
-        Management::Managed => "managed",
-        Management::Unmanaged => "unmanaged",
-        Management::Paused => "paused",
-    };
     let mut object = Map::new();
     object.insert("id".into(), id.to_string().into());
-    object.insert("management".into(), management.into());
+    object.insert("management".into(), declared.management.as_str().into());
     object.insert("labels".into(), json!(declared.labels));
     object.insert("location".into(), json!(declared.location));
     object
@@ -151,7 +152,7 @@ fn user(declared: &Declared<crate::domain::user::User>) -> Value {
     Value::Object(object)
 }
 
-fn acl(binding: &AclBinding, declared: &Declared<()>) -> Value {
+pub(super) fn acl(binding: &AclBinding, declared: &Declared<()>) -> Value {
     let mut object = resource(&ResourceId::Acl(binding.clone()), declared);
     object.insert("principal".into(), binding.principal.as_str().into());
     object.insert("permission".into(), binding.permission.as_str().into());

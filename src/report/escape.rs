@@ -21,6 +21,11 @@ pub fn clean(text: &str) -> String {
     out
 }
 
+/// Returns text made safe line by line, for text that has several lines on purpose.
+pub fn clean_lines(text: &str) -> String {
+    text.split('\n').map(clean).collect::<Vec<_>>().join("\n")
+}
+
 /// Characters that change how others are shown, or that nobody sees (Unicode: bidirectional controls, zero width, line and
 /// paragraph separators, tags, variation selectors of the supplement).
 pub(super) fn is_deceptive(c: char) -> bool {

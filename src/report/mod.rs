@@ -21,7 +21,7 @@ mod values;
 
 pub use apply::{apply_json, apply_markdown, apply_text};
 pub use drift::{DriftReport, drift_json, drift_markdown, drift_text};
-pub use escape::{clean, markdown_code, markdown_prose};
+pub use escape::{clean, clean_lines, markdown_code, markdown_prose};
 pub use findings::{diagnostics_text, findings_text};
 pub use junit::validation_junit;
 pub use plan_markdown::{plan_comment, plan_comment_marker, plan_markdown};

@@ -7,13 +7,14 @@
 //! prefix of it, and its operation the one asked for or All; an allow of Read, Write, Delete or Alter also allows Describe,
 //! and one of AlterConfigs DescribeConfigs. A deny implies nothing, and wins over every allow.
 
+mod gathered;
 mod host;
 mod idle;
 mod index;
 mod overlap;
 mod topics;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -22,6 +23,7 @@ use crate::domain::acl::AclBinding;
 use crate::domain::desired::{DesiredState, Management};
 use crate::domain::observed::ObservedState;
 
+pub(super) use gathered::{Gathered, of_json as gather};
 pub(super) use topics::topics_after_apply;
 
 /// A binding of git, and whether it is judged: what git only mentions and never writes may not be there.
@@ -32,7 +34,7 @@ struct Grant<'a> {
 }
 
 /// Bindings of git that differ in their operation alone, which one other binding makes needless or takes away. Numbers are
-/// positions in `input.desired.acls`.
+/// positions in [`DesiredState::acls`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Pair {
     acl: usize,
@@ -41,22 +43,53 @@ struct Pair {
 }
 
 impl Pair {
-    fn json(&self) -> Value {
-        json!({"acl": self.acl, "operations": self.operations, "by": self.by})
+    fn json(&self, gathered: &Gathered<'_>, grants: &[Grant<'_>]) -> Value {
+        json!({
+            "grant": gathered.grant(self.acl),
+            "operations": self.operations,
+            "by": gathered.grant(self.by),
+            "byOperation": grants[self.by].binding.operation.as_str(),
+        })
+    }
+}
+
+/// Something about a binding of git.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Fact<'a> {
+    /// Its position in [`DesiredState::acls`].
+    acl: usize,
+    /// Its operation, and others of which the same is true. Of those the first is that of `acl`.
+    operations: Vec<&'static str>,
+    /// A topic that shows it.
+    example: Option<&'a str>,
+}
+
+impl Fact<'_> {
+    fn json(&self, gathered: &Gathered<'_>) -> Value {
+        let mut fact = json!({"grant": gathered.grant(self.acl), "operations": self.operations});
+        if let Some(example) = self.example {
+            fact["example"] = example.into();
+        }
+        fact
     }
 }
 
 /// Computes `input.access`.
-pub(super) fn facts(input: &PolicyInput<'_>, topics: Option<&BTreeSet<&str>>) -> Value {
+pub(super) fn facts(input: &PolicyInput<'_>, gathered: &Gathered<'_>, topics: Option<&BTreeSet<&str>>) -> Value {
     let grants = grants(input.desired);
     let overlap = overlap::of(&grants);
     let live = input.observed.and_then(|observed| observed.acls.known());
-    let idle = idle::denies(&grants, live);
-    let pairs = |pairs: &[Pair]| pairs.iter().map(Pair::json).collect::<Vec<_>>();
+    let mut idle: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
+    for acl in idle::denies(&grants, live) {
+        idle.entry(gathered.grant(acl)).or_default().push(grants[acl].binding.operation.as_str());
+    }
+    let idle = idle.iter().map(|(grant, operations)| json!({"grant": grant, "operations": operations}));
+    let pairs = |pairs: &[Pair]| pairs.iter().map(|pair| pair.json(gathered, &grants)).collect::<Vec<_>>();
+    let facts_of = |facts: &[Fact<'_>]| facts.iter().map(|fact| fact.json(gathered)).collect::<Value>();
     let mut facts = json!({
         "redundant": pairs(&overlap.redundant),
         "denied": pairs(&overlap.denied),
-        "idleDenies": idle,
+        "idleDenies": idle.collect::<Value>(),
     });
     if let (Some(topics), Some(object)) = (topics, facts.as_object_mut()) {
         let unknown: BTreeSet<&str> = input
@@ -65,12 +98,12 @@ pub(super) fn facts(input: &PolicyInput<'_>, topics: Option<&BTreeSet<&str>>) ->
             .flat_map(|observed| observed.unknown_topics.keys())
             .map(|name| name.as_str())
             .collect();
-        object.insert("withoutTopic".to_owned(), json!(topics::without_topic(&grants, topics, &unknown)));
+        object.insert("withoutTopic".to_owned(), facts_of(&topics::without_topic(&grants, topics, &unknown)));
     }
     if let (Some(observed), Some(object)) = (input.observed.filter(|observed| is_open(observed)), facts.as_object_mut())
         && let Some(live) = live
     {
-        object.insert("firstOnResource".to_owned(), json!(topics::first_on_resource(&grants, live, observed)));
+        object.insert("firstOnResource".to_owned(), facts_of(&topics::first_on_resource(&grants, live, observed)));
     }
     facts
 }

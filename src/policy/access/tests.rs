@@ -52,12 +52,8 @@ fn live(topics: &[&str]) -> ObservedState {
 }
 
 /// The names of the resources at the positions that facts give.
-fn names(facts: &[Value], grants: &[Grant<'_>]) -> Vec<String> {
-    let name = |fact: &Value| {
-        let position = fact["acl"].as_u64().expect("a position");
-        grants[usize::try_from(position).expect("small")].binding.resource_name.clone()
-    };
-    facts.iter().map(name).collect()
+fn names(facts: &[Fact<'_>], grants: &[Grant<'_>]) -> Vec<String> {
+    facts.iter().map(|fact| grants[fact.acl].binding.resource_name.clone()).collect()
 }
 
 #[test]
@@ -85,15 +81,15 @@ fn grants_on_topics_that_do_not_exist_are_found() {
     let (topics, unknown) = (BTreeSet::from(["orders"]), BTreeSet::from(["hidden"]));
     let found = topics::without_topic(&grants, &topics, &unknown);
     assert_eq!(names(&found, &grants), ["gone", "pay", "typo"]);
-    assert_eq!(found[0]["operations"], json!(["Read", "Describe"]));
+    assert_eq!(found[0].operations, ["Read", "Describe"]);
     let unjudged: Vec<Grant<'_>> = grants.iter().map(|grant| Grant { judged: false, ..*grant }).collect();
-    assert_eq!(topics::without_topic(&unjudged, &topics, &unknown), Vec::<Value>::new());
+    assert_eq!(topics::without_topic(&unjudged, &topics, &unknown), []);
 }
 
 #[test]
 fn without_any_topic_a_grant_on_all_of_them_is_a_grant_on_none_of_ours() {
     let acls = acls(&["User:a allow Read topic literal *"]);
-    assert_eq!(topics::without_topic(&grants(&acls), &BTreeSet::new(), &BTreeSet::new()), Vec::<Value>::new());
+    assert_eq!(topics::without_topic(&grants(&acls), &BTreeSet::new(), &BTreeSet::new()), []);
 }
 
 #[test]
@@ -123,7 +119,8 @@ fn the_first_acl_on_something_is_found() {
     ] {
         let (live_acls, wanted_acls) = (acls(live_acls), acls(&[wanted]));
         let grants = grants(&wanted_acls);
-        let found = topics::first_on_resource(&grants, &live_acls, &live(&["orders", "users"]));
+        let observed = live(&["orders", "users"]);
+        let found = topics::first_on_resource(&grants, &live_acls, &observed);
         assert_eq!(names(&found, &grants), expected, "{wanted} after {live_acls:?}");
     }
 }
@@ -131,8 +128,9 @@ fn the_first_acl_on_something_is_found() {
 #[test]
 fn one_name_is_first_once() {
     let wanted = acls(&["User:a allow Read topic prefixed u", "User:b allow Read topic prefixed u"]);
-    let found = topics::first_on_resource(&grants(&wanted), &BTreeSet::new(), &live(&["orders", "users"]));
-    assert_eq!(found, [json!({"acl": 0, "example": "users"})]);
+    let observed = live(&["orders", "users"]);
+    let found = topics::first_on_resource(&grants(&wanted), &BTreeSet::new(), &observed);
+    assert_eq!(found, [Fact { acl: 0, operations: vec!["Read"], example: Some("users") }]);
 }
 
 fn declared<T>(value: T) -> Declared<T> {
@@ -260,4 +258,36 @@ fn a_topic_that_the_plan_deletes_will_not_be_there() {
         let expected: &[&str] = if gone { &[acl, "alert-without-topic rule-group/n/g"] } else { &[] };
         assert_eq!(found, expected, "{action} {status}");
     }
+}
+
+#[test]
+fn grants_are_the_acls_with_their_operations_together() {
+    let mut desired = DesiredState::default();
+    let texts = [
+        ("User:a allow Read topic literal orders", Management::Managed),
+        ("User:a allow Write topic literal orders", Management::Managed),
+        ("User:a allow Alter topic literal orders", Management::Unmanaged),
+        ("User:a deny Read topic literal orders", Management::Managed),
+        ("User:a allow Read topic prefixed orders", Management::Managed),
+        ("User:b allow Read topic literal orders", Management::Managed),
+        ("User:a allow Read group literal orders", Management::Managed),
+    ];
+    for (text, management) in texts {
+        let declared = Declared {
+            value: (),
+            location: Location::new("a.yaml", 1, 1),
+            fields: BTreeMap::new(),
+            management,
+            labels: BTreeMap::new(),
+        };
+        desired.acls.insert(acl(text), declared);
+    }
+    let grants: Vec<Value> = Gathered::of(&desired).values().collect();
+    assert_eq!(grants.len(), 6, "{grants:#?}");
+    let both = grants.iter().find(|grant| grant["operations"]["Write"].is_string()).expect("one has Write");
+    let id = |operation: &str| format!("acl/User:a/allow/{operation}/topic/literal/orders/*");
+    assert_eq!(both["operations"], json!({"Read": id("Read"), "Write": id("Write")}));
+    let acls: Vec<Value> =
+        desired.acls.iter().map(|(binding, declared)| super::super::input::acl(binding, declared)).collect();
+    assert_eq!(gather(&acls), grants, "cases see what the whole has");
 }

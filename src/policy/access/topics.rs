@@ -3,10 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
-use serde_json::{Value, json};
-
 use super::super::PolicyInput;
-use super::Grant;
+use super::{Fact, Grant};
 use super::index::{EVERY_NAME, EVERYBODY, Index};
 use crate::domain::acl::{
     AclBinding, AclOperation, AclPermission, AclResourceType, CLUSTER_RESOURCE_NAME, PatternType,
@@ -32,9 +30,13 @@ pub(in super::super) fn topics_after_apply<'a>(input: &PolicyInput<'a>) -> Optio
 
 /// Finds judged allows on topics of which there are none: positions, with the operations, one for each name of a principal.
 /// Whoever may create topics under a prefix may be about to; so may one with Create on a name.
-pub(super) fn without_topic(grants: &[Grant<'_>], topics: &BTreeSet<&str>, unknown: &BTreeSet<&str>) -> Vec<Value> {
+pub(super) fn without_topic(
+    grants: &[Grant<'_>],
+    topics: &BTreeSet<&str>,
+    unknown: &BTreeSet<&str>,
+) -> Vec<Fact<'static>> {
     let allows = Index::of(grants, AclPermission::Allow);
-    let mut found: BTreeMap<(&str, PatternType, &str), (usize, Vec<&str>)> = BTreeMap::new();
+    let mut found: BTreeMap<(&str, PatternType, &str), Fact<'static>> = BTreeMap::new();
     for (position, grant) in grants.iter().enumerate() {
         let binding = grant.binding;
         let name = binding.resource_name.as_str();
@@ -49,13 +51,13 @@ pub(super) fn without_topic(grants: &[Grant<'_>], topics: &BTreeSet<&str>, unkno
         }
         if !may_create(&allows, binding) {
             let key = (binding.principal.as_str(), binding.pattern_type, name);
-            let entry = found.entry(key).or_insert_with(|| (position, Vec::new()));
-            if !entry.1.contains(&binding.operation.as_str()) {
-                entry.1.push(binding.operation.as_str());
+            let fact = found.entry(key).or_insert_with(|| Fact { acl: position, operations: Vec::new(), example: None });
+            if !fact.operations.contains(&binding.operation.as_str()) {
+                fact.operations.push(binding.operation.as_str());
             }
         }
     }
-    found.into_values().map(|(acl, operations)| json!({"acl": acl, "operations": operations})).collect()
+    found.into_values().collect()
 }
 
 fn may_create(allows: &Index<'_>, binding: &AclBinding) -> bool {
@@ -81,7 +83,7 @@ fn matches(pattern: PatternType, name: &str, names: &BTreeSet<&str>) -> bool {
     }
 }
 
-fn starting_with<'a>(names: &'a BTreeSet<&'a str>, prefix: &'a str) -> impl Iterator<Item = &'a str> {
+fn starting_with<'n>(names: &BTreeSet<&'n str>, prefix: &str) -> impl Iterator<Item = &'n str> {
     let from = names.range::<str, _>((Bound::Included(prefix), Bound::Unbounded));
     from.copied().take_while(move |name| name.starts_with(prefix))
 }
@@ -119,19 +121,19 @@ impl<'a> Covered<'a> {
 
 /// Finds judged bindings that would be the first on something: positions, one for each name. On topics that is a live topic
 /// without any ACL, and `example` is one; of other resources nobody knows which there are.
-pub(super) fn first_on_resource(
+pub(super) fn first_on_resource<'a>(
     grants: &[Grant<'_>],
     live: &BTreeSet<AclBinding>,
-    observed: &ObservedState,
-) -> Vec<Value> {
+    observed: &'a ObservedState,
+) -> Vec<Fact<'a>> {
     let mut covered: BTreeMap<AclResourceType, Covered<'_>> = BTreeMap::new();
     for binding in live {
         covered.entry(binding.resource_type).or_default().add(binding);
     }
     let nothing = Covered::default();
-    let topics: BTreeSet<&str> = observed.topics.keys().map(|name| name.as_str()).collect();
+    let topics: BTreeSet<&'a str> = observed.topics.keys().map(|name| name.as_str()).collect();
     // `None` for names that have an ACL already: many principals may have the same.
-    let mut found: BTreeMap<(AclResourceType, PatternType, &str), Option<Value>> = BTreeMap::new();
+    let mut found: BTreeMap<(AclResourceType, PatternType, &str), Option<Fact<'a>>> = BTreeMap::new();
     for (position, grant) in grants.iter().enumerate() {
         let binding = grant.binding;
         let (resource_type, pattern, name) =
@@ -145,8 +147,10 @@ pub(super) fn first_on_resource(
             continue;
         }
         let covered = covered.get(&resource_type).unwrap_or(&nothing);
+        let fact =
+            |example: Option<&'a str>| Fact { acl: position, operations: vec![binding.operation.as_str()], example };
         if resource_type != AclResourceType::Topic {
-            let first = (!covered.has(pattern, name)).then(|| json!({"acl": position}));
+            let first = (!covered.has(pattern, name)).then(|| fact(None));
             found.insert(key, first);
             continue;
         }
@@ -156,7 +160,7 @@ pub(super) fn first_on_resource(
             PatternType::Literal => topics.get(name).copied().filter(is_open),
             PatternType::Prefixed => starting_with(&topics, name).find(is_open),
         };
-        found.insert(key, example.map(|example| json!({"acl": position, "example": example})));
+        found.insert(key, example.map(|example| fact(Some(example))));
     }
     found.into_values().flatten().collect()
 }
