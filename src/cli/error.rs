@@ -250,7 +250,8 @@ mod tests {
     #[test]
     fn what_others_wrote_cannot_draw_on_the_terminal() {
         let place = Location::new("a\u{1b}[2K.yaml", 1, 1);
-        let problem = Diagnostic::error("unknown-field", Some(place), "there is no field `\u{1b}]0;x\u{7}`").help("\u{202e}");
+        let problem =
+            Diagnostic::error("unknown-field", Some(place), "there is no field `\u{1b}]0;x\u{7}`").help("\u{202e}");
         let error = CommandError::failed("one\ntwo \u{1b}[2J").hint("\u{9b}31m").diagnostics(vec![problem]);
         insta::assert_snapshot!(plain(&error.because(io::Error::other("\u{8}"))), @r"
         error[unknown-field]: there is no field `\u{1b}]0;x\u{7}`

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use super::super::PolicyInput;
-use super::{Fact, Grant};
 use super::index::{EVERY_NAME, EVERYBODY, Index};
+use super::{Fact, Grant};
 use crate::domain::acl::{
     AclBinding, AclOperation, AclPermission, AclResourceType, CLUSTER_RESOURCE_NAME, PatternType,
 };
@@ -51,7 +51,8 @@ pub(super) fn without_topic(
         }
         if !may_create(&allows, binding) {
             let key = (binding.principal.as_str(), binding.pattern_type, name);
-            let fact = found.entry(key).or_insert_with(|| Fact { acl: position, operations: Vec::new(), example: None });
+            let fact =
+                found.entry(key).or_insert_with(|| Fact { acl: position, operations: Vec::new(), example: None });
             if !fact.operations.contains(&binding.operation.as_str()) {
                 fact.operations.push(binding.operation.as_str());
             }
