@@ -3,6 +3,7 @@
 //! Nothing in here picks an adapter or decides about a resource: [`run_pass`] says in which order the ports are asked and what
 //! stops a pass, `reconcile` does the rest, and [`follow`] says when the next pass is made.
 
+pub mod board;
 mod follow;
 pub mod http;
 pub mod metrics;

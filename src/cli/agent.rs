@@ -98,14 +98,7 @@ fn refuse_what_is_not_built(settings: &AgentSettings) -> Result<(), CommandError
                 .hint(format!("{why} Take it out of the settings. Nothing was started.")));
         }
     }
-    match &settings.http {
-        Some(http) if !http.listen.ip().is_loopback() => Err(CommandError::usage(format!(
-            "`http.listen` is `{}`, which others can reach, and there is no login yet",
-            http.listen
-        ))
-        .hint("Listen on loopback, as in `127.0.0.1:8080`, and put a proxy with a login before it.")),
-        Some(_) | None => Ok(()),
-    }
+    Ok(())
 }
 
 /// The adapters of an agent's settings.

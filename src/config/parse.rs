@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::reader::{Reader, Section};
 use super::settings::{
     AgentSettings, ApplyMode, ApplySettings, ClusterAccess, ClusterSettings, DriftSettings, ForgeSettings, ForgeType,
-    HttpSettings, ReportSettings, RepositoryUrl, RuleSettings, SecretSettings, SourceAuthentication, SourceSettings,
-    VerifyMode, VerifySettings,
+    HttpSettings, HttpTlsSettings, ReportSettings, RepositoryUrl, RuleSettings, SecretSettings, SourceAuthentication,
+    SourceSettings, VerifyMode, VerifySettings,
 };
 use super::substitute::{Surroundings, resolve};
 use super::{tree, values};
@@ -39,6 +39,7 @@ const SOURCE_AUTH: &[&str] =
 const CLUSTER: &[&str] = &["propertiesFile", "properties", "sandbox", "clusterId"];
 const APPLY: &[&str] = &["mode", "correctDrift", "prune", "maxDeletions", "timeout"];
 const REPORT: &[&str] = &["url", "branch", "author", "signingKeyFile"];
+const HTTP: &[&str] = &["listen", "tokenFile", "tls", "allowedHosts", "webhookSecretFile"];
 const FORGE: &[&str] = &["type", "apiUrl", "repository", "tokenFile", "interval"];
 
 /// Reads settings from text. `file` is shown in the places of problems; relative paths start at `directory`.
@@ -365,13 +366,40 @@ fn lease(reader: &mut Reader<'_>, root: &Section<'_>) -> Option<String> {
 }
 
 fn http(reader: &mut Reader<'_>, root: &Section<'_>) -> Option<HttpSettings> {
-    let section = reader.subsection(root, "http", &["listen", "webhookSecretFile"])?;
+    let section = reader.subsection(root, "http", HTTP)?;
     if section.get("listen").is_none() {
         reader.missing(&section, "listen", "give the address, as in `127.0.0.1:8080`");
     }
     let listen = reader.parsed(&section, "listen", values::listen);
+    let token_file = reader.path(&section, "tokenFile");
+    let tls = http_tls(reader, &section);
+    let allowed_hosts = reader.list(&section, "allowedHosts");
     let webhook_secret_file = reader.path(&section, "webhookSecretFile");
-    Some(HttpSettings { listen: listen?, webhook_secret_file })
+    let listen = listen?;
+    // A `tls` with problems of its own is not said to have no login too.
+    let takes_certificates = tls.as_ref().map_or(section.get("tls").is_some(), |tls| tls.client_ca_file.is_some());
+    let has_login = section.get("tokenFile").is_some() || takes_certificates;
+    if !listen.ip().is_loopback() && !has_login {
+        let location = section.get("listen").map_or_else(|| Location::new(reader.file, 1, 1), |node| reader.at(node));
+        let message = format!("`http.listen` is `{listen}`, which others can reach, and there is no login");
+        let help =
+            "set `http.tokenFile`, or `http.tls` with `clientCaFile`, or listen on loopback as in `127.0.0.1:8080`";
+        reader.error("invalid-setting", location, message, Some(help.to_owned()));
+    }
+    Some(HttpSettings { listen, token_file, tls, allowed_hosts, webhook_secret_file })
+}
+
+fn http_tls(reader: &mut Reader<'_>, http: &Section<'_>) -> Option<HttpTlsSettings> {
+    let section = reader.subsection(http, "tls", &["certificateFile", "keyFile", "clientCaFile"])?;
+    for (key, help) in [("certificateFile", "name the server's certificate in PEM form"), ("keyFile", "name its key")] {
+        if section.get(key).is_none() {
+            reader.missing(&section, key, help);
+        }
+    }
+    let certificate_file = reader.path(&section, "certificateFile");
+    let key_file = reader.path(&section, "keyFile");
+    let client_ca_file = reader.path(&section, "clientCaFile");
+    Some(HttpTlsSettings { certificate_file: certificate_file?, key_file: key_file?, client_ca_file })
 }
 
 #[cfg(test)]

@@ -239,12 +239,30 @@ pub struct ForgeSettings {
     pub interval: Duration,
 }
 
-/// The HTTP server.
+/// The HTTP server. An address that others can reach has a token file or certificates of clients.
+#[derive(Clone, PartialEq, Eq)]
 pub struct HttpSettings {
     /// The address.
     pub listen: SocketAddr,
+    /// File with the token that whoever asks must give.
+    pub token_file: Option<PathBuf>,
+    /// Encryption, and certificates of clients.
+    pub tls: Option<HttpTlsSettings>,
+    /// Names by which the server is asked on loopback, beside those of this machine.
+    pub allowed_hosts: Vec<String>,
     /// File with the secret that signs web hooks.
     pub webhook_secret_file: Option<PathBuf>,
+}
+
+/// TLS of the HTTP server; all files are PEM.
+#[derive(Clone, PartialEq, Eq)]
+pub struct HttpTlsSettings {
+    /// The certificate, with those between it and its authority.
+    pub certificate_file: PathBuf,
+    /// Its key.
+    pub key_file: PathBuf,
+    /// The authorities whose clients may come in.
+    pub client_ca_file: Option<PathBuf>,
 }
 
 #[cfg(test)]

@@ -134,7 +134,7 @@ impl DriftReport {
     }
 }
 
-fn of_action(action: &Action) -> Drift {
+pub(super) fn of_action(action: &Action) -> Drift {
     Drift {
         action: action.id.clone(),
         resource: format!("{}/{}", action.kind, action.name),
@@ -180,7 +180,7 @@ fn steps(evidence: &TopicEvidence) -> Option<String> {
 }
 
 /// Says in a few words what happened.
-fn happened(drift: &Drift) -> String {
+pub(super) fn happened(drift: &Drift) -> String {
     let what = match (drift.repair, drift.reason) {
         (ActionKind::Create, _) => "was deleted on the cluster",
         (ActionKind::Delete, _) => "was added on the cluster",
@@ -193,7 +193,7 @@ fn happened(drift: &Drift) -> String {
 }
 
 /// Says how to take it into git instead: a sentence, and the lines to write.
-fn accept(drift: &Drift) -> (String, Option<String>) {
+pub(super) fn accept(drift: &Drift) -> (String, Option<String>) {
     let file = drift.file.as_deref().map_or("its manifest".to_owned(), |file| format!("`{file}`"));
     match (drift.repair, drift.kind) {
         (ActionKind::Create, _) => (format!("remove it from {file}"), None),

@@ -3,7 +3,7 @@
 //! Every function here takes a value and returns text; nothing is decided, read or printed. The same value gives the same
 //! bytes. Names and messages come from files and brokers that others write, so no text of theirs reaches a terminal or
 //! Markdown as it is: control characters and marks that turn text around are shown as escapes, and Markdown shows names as
-//! code (`escape.rs`). Secrets cannot come here: the types of a plan hold only marks where one stands.
+//! code (`escape.rs`); in HTML, the template itself escapes (`page/`). Secrets cannot come here: the types of a plan hold only marks where one stands.
 
 mod acls;
 pub mod apply;
@@ -12,6 +12,7 @@ pub mod drift;
 mod escape;
 mod findings;
 mod junit;
+pub mod page;
 mod plan_markdown;
 mod plan_text;
 mod sarif;

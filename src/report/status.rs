@@ -195,6 +195,16 @@ pub struct StatusCounts {
 }
 
 impl StatusReport {
+    /// Returns the one condition of the three that counts: `Stalled`, else `Ready`, else `Reconciling`.
+    pub fn condition(&self) -> &'static str {
+        let is_true = |kind: &str| self.conditions.iter().any(|found| found.kind == kind && found.status == "True");
+        match (is_true("Stalled"), is_true("Ready")) {
+            (true, _) => "Stalled",
+            (false, true) => "Ready",
+            (false, false) => "Reconciling",
+        }
+    }
+
     /// Says what a pass came to.
     pub fn new(pass: &PassOutcome<'_>) -> Self {
         let counts = counts(pass);
@@ -241,7 +251,7 @@ fn counts(pass: &PassOutcome<'_>) -> StatusCounts {
 }
 
 /// Says whether the cluster moved since the last apply.
-pub(super) fn moved(origin: Origin) -> bool {
+pub fn moved(origin: Origin) -> bool {
     match origin {
         Origin::Drift | Origin::Conflict => true,
         Origin::Change | Origin::Adopt => false,

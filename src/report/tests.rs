@@ -28,6 +28,18 @@ const DOCS: &[CodeDoc] = &[CodeDoc {
     fix: "Correct its name.",
 }];
 
+fn outcome(plan: &Plan) -> PassOutcome<'_> {
+    PassOutcome {
+        environment: "prod",
+        cluster_id: Some("vVx3-w"),
+        plan: Some(plan),
+        apply: None,
+        problem: None,
+        last_attempted_revision: Some("1a2b3c"),
+        last_applied_revision: Some("9f8e7d"),
+    }
+}
+
 /// Every renderer's output, by name.
 fn everything() -> Vec<(&'static str, String)> {
     let plan = samples::plan();
@@ -41,6 +53,7 @@ fn everything() -> Vec<(&'static str, String)> {
         ("drift.txt", drift_text(&drift, Style::Plain)),
         ("drift.md", drift_markdown(&drift)),
         ("drift.json", drift_json(&drift)),
+        ("status.json", status_json(&StatusReport::new(&outcome(&plan)))),
         ("apply.txt", apply_text(&apply, Style::Plain)),
         ("apply.md", apply_markdown(&apply)),
         ("apply.json", apply_json(&apply)),

@@ -2,7 +2,8 @@
 #![allow(dead_code, reason = "each test uses the part that it needs")]
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -168,5 +169,67 @@ impl AgentDesk {
         walk(&self.cluster(), &mut found);
         found.sort();
         found
+    }
+}
+
+/// A running agent; killed with the value. Its log is `agent.log` on the desk.
+pub(crate) struct RunningAgent {
+    child: Child,
+    log: PathBuf,
+}
+
+impl RunningAgent {
+    pub(crate) fn start(world: &AgentDesk) -> Self {
+        let log = world.desk.path().join("agent.log");
+        let file = std::fs::File::create(&log).expect("made");
+        let child = world.command().stderr(file).stdout(Stdio::null()).spawn().expect("the binary runs");
+        Self { child, log }
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status();
+        assert!(sent.expect("kill runs").success());
+    }
+
+    /// What it logged so far.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Waits until something holds.
+    #[track_caller]
+    pub(crate) fn eventually(&self, what: &str, mut holds: impl FnMut() -> bool) {
+        for _ in 0..400 {
+            if holds() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        panic!("never: {what}\n{}", self.log());
+    }
+
+    /// Waits until the first pass has ended, as its HTTP server says.
+    #[track_caller]
+    pub(crate) fn answers_on(&self, port: u16) {
+        self.eventually("ready", || crate::agent_http::get(port, "/readyz").is_some_and(|answer| answer.status == 200));
+    }
+
+    /// Ends it as systemd does; returns the exit code.
+    pub(crate) fn end(mut self) -> Option<i32> {
+        self.signal("TERM");
+        for _ in 0..600 {
+            if let Some(status) = self.child.try_wait().expect("waited") {
+                return status.code();
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        panic!("the agent does not end\n{}", self.log());
+    }
+}
+
+impl Drop for RunningAgent {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
     }
 }

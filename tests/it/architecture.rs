@@ -78,7 +78,7 @@ const PURE: &[&str] = &["domain", "manifest", "plan", "policy", "recorded", "rep
 /// Clients of the outside world, and the only rooms that may import each.
 const CLIENTS: &[(&str, &[&str])] = &[
     ("kafka_protocol::", &["kafka"]),
-    ("tokio_openssl::", &["kafka"]),
+    ("tokio_openssl::", &["kafka", "agent"]),
     ("rsasl::", &["kafka"]),
     ("git2::", &["git"]),
     ("reqwest::", &["prometheus", "forge", "messaging"]),
@@ -86,7 +86,9 @@ const CLIENTS: &[(&str, &[&str])] = &[
     ("ssh_key::", &["git"]),
     ("pgp::", &["git"]),
     ("axum::", &["agent"]),
-    ("askama::", &["agent"]),
+    ("hyper::", &["agent"]),
+    ("hyper_util::", &["agent"]),
+    ("askama::", &["report"]),
     ("cron::", &["agent"]),
     ("prometheus_client::", &["agent"]),
     ("clap::", &["cli"]),

@@ -1,5 +1,6 @@
 //! The integration tests, one binary: the architecture's rules, the command line, git, the real brokers and Prometheus.
 
+mod agent_http;
 mod agent_loop;
 mod agent_once;
 mod agent_support;
@@ -36,9 +37,11 @@ mod policy_tools;
 mod prometheus_rules;
 mod report_schemas;
 mod secrets;
+mod status_page;
 
 mod support {
     pub(crate) mod brokers;
+    pub(crate) mod browser;
     pub(crate) mod facts;
     pub(crate) mod oracles;
     pub(crate) mod repository;

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::{Agent, absolute, load_settings, refuse_what_is_not_built};
-use crate::agent::http::{self, Board};
+use crate::agent::board::{Board, EndedPass};
+use crate::agent::http::{self, Door, Server};
 use crate::agent::metrics::Metrics;
 use crate::agent::{Following, Pace, PassResult, Wakes, Woken, follow};
 use crate::cli::clock::SystemClock;
@@ -16,10 +18,10 @@ use crate::cli::console::Console;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::interrupt::Shutdown;
-use crate::config::settings::AgentSettings;
+use crate::config::settings::{AgentSettings, ApplyMode, HttpSettings};
 use crate::ports::{Clock, SourceMirror};
-use crate::report;
-use crate::report::status::{Problem, ProblemReason, status_json};
+use crate::report::page::About;
+use crate::report::status::{Problem, ProblemReason, StatusReport};
 
 /// Reads the settings about time; a schedule that is none is an error of usage.
 pub(super) fn pace(settings: &AgentSettings) -> Result<Pace, CommandError> {
@@ -36,13 +38,16 @@ pub(super) fn pace(settings: &AgentSettings) -> Result<Pace, CommandError> {
 pub(super) async fn run(path: &Path, mut settings: AgentSettings, console: &Console) -> Result<Exit, CommandError> {
     let _lock = Agent::open(&settings)?.memory.lock()?;
     let shutdown = Shutdown::watch(console);
-    let board = Arc::new(Board::new(Metrics::new(&settings.environment)));
+    let started = SystemClock.now();
+    let board = Arc::new(Board::new(Metrics::new(&settings.environment), about(&settings, started)));
     let server = match &settings.http {
         Some(http) => {
+            let door = door(http)?;
             let listener = http::listen(http.listen).await.map_err(|error| {
                 CommandError::failed(format!("failed to listen on `{}`", http.listen)).because(error)
             })?;
-            Some(tokio::spawn(http::serve(listener, Arc::clone(&board), shutdown.ended.clone())))
+            let server = Server { board: Arc::clone(&board), clock: Arc::new(SystemClock) };
+            Some(tokio::spawn(http::serve(listener, door, server, shutdown.ended.clone())))
         }
         None => None,
     };
@@ -57,7 +62,10 @@ pub(super) async fn run(path: &Path, mut settings: AgentSettings, console: &Cons
         match woken {
             Woken::End => break,
             Woken::Look => match reload(path, &settings) {
-                Ok(new) => settings = new,
+                Ok(new) => {
+                    settings = new;
+                    board.describe(about(&settings, started));
+                }
                 Err(error) => {
                     tracing::error!("the settings cannot be used, so the ones before are kept");
                     console.error(&error);
@@ -73,18 +81,36 @@ pub(super) async fn run(path: &Path, mut settings: AgentSettings, console: &Cons
     Ok(Exit::Done)
 }
 
+fn door(settings: &HttpSettings) -> Result<Door, CommandError> {
+    Door::open(settings).map_err(CommandError::usage)
+}
+
+/// What the status page says about the agent.
+fn about(settings: &AgentSettings, started: Timestamp) -> About {
+    About {
+        environment: settings.environment.clone(),
+        source: settings.source.url.shown(),
+        branch: settings.source.branch.clone(),
+        observes: match settings.apply.mode {
+            ApplyMode::Observe => true,
+            ApplyMode::Apply => false,
+        },
+        version: env!("CARGO_PKG_VERSION"),
+        started,
+    }
+}
+
 /// Reads the settings again. What other parts were started with cannot change.
 fn reload(path: &Path, before: &AgentSettings) -> Result<AgentSettings, CommandError> {
     let settings = load_settings(&absolute(path)?)?;
     refuse_what_is_not_built(&settings)?;
     pace(&settings)?;
     Agent::open(&settings)?;
-    let listen = |settings: &AgentSettings| settings.http.as_ref().map(|http| http.listen);
     let same = settings.environment == before.environment
         && settings.state_directory == before.state_directory
-        && listen(&settings) == listen(before);
+        && settings.http == before.http;
     if !same {
-        return Err(CommandError::usage("`environment`, `stateDirectory` and `http.listen` changed")
+        return Err(CommandError::usage("`environment`, `stateDirectory` or `http` changed")
             .hint("Restart the agent for these."));
     }
     Ok(settings)
@@ -112,23 +138,29 @@ impl Following for Followed<'_> {
         });
         let environment = &self.agent.settings.environment;
         let status = result.status(environment);
-        let ready = status.conditions.first();
-        let reason = ready.map_or("", |condition| condition.reason.as_str());
-        let message = ready.map_or("", |condition| condition.message.as_str());
-        let revision = result.revision.as_deref().unwrap_or("unknown");
         let ended = SystemClock.now();
         let took = Duration::try_from(ended.duration_since(started)).unwrap_or_default();
-        let sync = status.sync.as_str();
-        if result.problem.is_some() {
-            let hint = result.hint.as_deref().unwrap_or_default();
-            let details = anstream::adapter::strip_str(result.details.as_deref().unwrap_or_default()).to_string();
-            tracing::warn!(%environment, %revision, %sync, %reason, %message, %hint, %details, "pass");
-        } else {
-            let applied = status.counts.applied;
-            tracing::info!(%environment, %revision, %sync, %reason, %message, applied, milliseconds = took.as_millis(), "pass");
-        }
-        self.board.metrics.note(&result, self.agent.what_to_do(), took, ended.as_second());
-        self.board.show(status_json(&status), result.plan.as_ref().map(report::plan_json));
+        log_pass(&result, &status, took);
+        let what_to_do = self.agent.what_to_do();
+        self.board.note(&EndedPass { result: &result, status: &status, what_to_do, ended, took });
         result
+    }
+}
+
+/// Logs a pass in one line. `message` is the name of the event in every line, so what the status says is `why`.
+fn log_pass(result: &PassResult, status: &StatusReport, took: Duration) {
+    let (environment, condition, sync) = (&status.environment, status.condition(), status.sync.as_str());
+    let ready = status.conditions.first();
+    let reason = ready.map_or("", |condition| condition.reason.as_str());
+    let why = ready.map_or("", |condition| condition.message.as_str());
+    let revision = result.revision.as_deref().unwrap_or("unknown");
+    let milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+    if result.problem.is_some() {
+        let hint = result.hint.as_deref().unwrap_or_default();
+        let details = anstream::adapter::strip_str(result.details.as_deref().unwrap_or_default()).to_string();
+        tracing::warn!(%environment, condition, sync, reason, revision, milliseconds, why, hint, details, "pass");
+    } else {
+        let applied = status.counts.applied;
+        tracing::info!(%environment, condition, sync, reason, revision, milliseconds, applied, why, "pass");
     }
 }
