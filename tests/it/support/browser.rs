@@ -94,9 +94,9 @@ impl Browser {
     }
 
     fn ask(&self, path: &str, body: Value) -> Value {
-        let request = self.client.post(format!("{}{path}", self.session)).json(&body).send();
+        let request = self.client.post(format!("{}{path}", self.session)).json(&body);
         let answer: Value =
-            self.runtime.block_on(async { request.await.expect("an answer").json().await.expect("JSON") });
+            self.runtime.block_on(async { request.send().await.expect("an answer").json().await.expect("JSON") });
         assert!(answer["value"]["error"].is_null(), "{path}: {answer}");
         answer["value"].clone()
     }
