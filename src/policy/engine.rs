@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use regorus::{Engine, Value};
 use serde_json::json;
 
-use super::error::PackError;
+use super::error::{PackError, survived};
 use super::finding::{self, Judged, Subject};
 use super::limits::Budget;
 use super::rules::{Definition, RuleSet, Scope, TestRule};
@@ -158,7 +158,8 @@ impl PackEngine {
         // A rule that is undefined must not make the whole undefined: each is a list of at most one value.
         let parts: Vec<String> = paths.iter().map(|path| format!("[value | value := {path}]")).collect();
         self.engine.set_execution_timer_config(budget.timer());
-        let results = self.engine.eval_query(format!("[{}]", parts.join(", ")), false).ok()?;
+        let query = format!("[{}]", parts.join(", "));
+        let results = survived(|| self.engine.eval_query(query, false)).ok()?;
         let all = results.result.first()?.expressions.first()?.value.clone();
         let all = all.as_array().ok()?;
         let values = all.iter().map(|part| {
@@ -179,11 +180,10 @@ impl PackEngine {
             return Err(late());
         }
         self.engine.set_execution_timer_config(budget.timer());
-        self.engine.eval_rule(path.to_owned()).map_err(|error| {
+        survived(|| self.engine.eval_rule(path.to_owned())).map_err(|mut error| {
             if budget.left().is_zero() {
                 return late();
             }
-            let mut error = PackError::of(&error, None);
             error.place = error.place.or(place.clone());
             error
         })

@@ -1,6 +1,21 @@
 //! What is wrong with a pack, and where.
 
+use std::panic::AssertUnwindSafe;
+
 use crate::domain::diagnostic::Location;
+
+/// Does something with the engine. Should the engine panic, that is an error like any other: a rule must not end an agent, and
+/// what no rule could judge is refused.
+pub(super) fn survived<T, E: std::fmt::Display>(work: impl FnOnce() -> Result<T, E>) -> Result<T, PackError> {
+    match std::panic::catch_unwind(AssertUnwindSafe(work)) {
+        Ok(result) => result.map_err(|error| PackError::of(&error, None)),
+        Err(panic) => {
+            let text = panic.downcast_ref::<String>().map(String::as_str);
+            let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("for no known reason");
+            Err(PackError { place: None, message: format!("the engine failed: {}", text.trim()) })
+        }
+    }
+}
 
 /// A problem of a pack.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,5 +59,20 @@ impl PackError {
     /// Returns the line, for comparing how far two readings of a file came.
     pub(super) fn line(&self) -> u32 {
         self.place.as_ref().map_or(0, |place| place.line)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_an_error() {
+        let panicking =
+            |text: &'static str| survived(|| if text.is_empty() { Ok::<_, String>(1) } else { panic!("{text}") });
+        assert_eq!(panicking(""), Ok(1));
+        let error = panicking("window size").map_err(|error: PackError| error.message);
+        assert_eq!(error, Err("the engine failed: window size".to_owned()));
+        assert!(survived(|| Err::<(), _>("error: wrong")).is_err_and(|error| error.message == "wrong"));
     }
 }

@@ -44,6 +44,19 @@ pub(super) fn add(engine: &mut Engine) {
             _ => Err(FunctionError("`sprintf` expects a string and an array".to_owned()))?,
         }),
     ));
+    drop(engine.add_extension(
+        "object.subset".to_owned(),
+        2,
+        Box::new(|arguments: Vec<Value>| match arguments.as_slice() {
+            [all, part] => match subset(all, part) {
+                Some(found) => Ok(Value::from(found)),
+                None => Err(FunctionError(
+                    "`object.subset` expects two values of one type, or an array and a set".to_owned(),
+                ))?,
+            },
+            _ => Err(wanted_arguments("object.subset"))?,
+        }),
+    ));
     for name in OLDER {
         let n_arguments = if ["re_match", "set_diff"].contains(&name) { 2 } else { 1 };
         // An engine that has the function already is as good.
@@ -53,6 +66,29 @@ pub(super) fn add(engine: &mut Engine) {
             Box::new(move |arguments: Vec<Value>| Ok(call(name, &arguments)?)),
         ));
     }
+}
+
+/// `object.subset` as OPA has it: an array holds another one that stands in it as a piece, and every array the empty one, on
+/// which the engine's own panics. `None` for values that cannot be compared so.
+fn subset(all: &Value, part: &Value) -> Option<bool> {
+    match (all, part) {
+        (Value::Object(all), Value::Object(part)) => Some(part.iter().all(|(key, wanted)| {
+            all.get(key).is_some_and(|found| {
+                found == wanted || (same_kind(found, wanted) && subset(found, wanted) == Some(true))
+            })
+        })),
+        (Value::Set(all), Value::Set(part)) => Some(part.iter().all(|item| all.contains(item))),
+        (Value::Array(all), Value::Array(part)) => {
+            let (all, part): (Vec<&Value>, Vec<&Value>) = (all.iter().collect(), part.iter().collect());
+            Some(part.is_empty() || all.windows(part.len()).any(|piece| piece == part))
+        }
+        (Value::Array(all), Value::Set(part)) => Some(part.iter().all(|item| all.iter().any(|found| found == item))),
+        _ => None,
+    }
+}
+
+fn same_kind(first: &Value, second: &Value) -> bool {
+    std::mem::discriminant(first) == std::mem::discriminant(second)
 }
 
 fn call(name: &str, arguments: &[Value]) -> Result<Value, FunctionError> {

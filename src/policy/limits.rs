@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use regorus::utils::limits::{ExecutionTimerConfig, monotonic_now};
+use regorus::{Engine, PolicyLengthConfig};
 
 /// Work units between two looks at the stopwatch.
 const CHECK_INTERVAL: NonZeroU32 = NonZeroU32::new(256).expect("256 is not zero");
@@ -17,6 +18,17 @@ pub(super) const MEMORY_LIMIT: u64 = 2 * 1024 * 1024 * 1024;
 pub(super) fn bound_memory() {
     regorus::set_global_memory_limit(Some(MEMORY_LIMIT));
 }
+
+/// Makes an engine that reads lines of any length, as OPA does: data in Rego can be one long line. How large a file may be is bounded
+/// before.
+pub(super) fn engine() -> Engine {
+    let mut engine = Engine::new();
+    engine.set_policy_length_config(PolicyLengthConfig { max_col: LONGEST_LINE, ..PolicyLengthConfig::default() });
+    engine
+}
+
+/// More than a file can have (1 MiB).
+pub(super) const LONGEST_LINE: NonZeroU32 = NonZeroU32::new(2 * 1024 * 1024).expect("2 MiB is not zero");
 
 /// The time that is left for all rules together.
 pub(super) struct Budget {

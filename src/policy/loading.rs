@@ -2,17 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use regorus::Value;
 use regorus::unstable::{Module, Ref};
-use regorus::{Engine, Value};
 
 use super::Pack;
 use super::builtin::BUILT_IN;
 use super::data;
 use super::declared;
 use super::engine::PackEngine;
-use super::error::PackError;
+use super::error::{PackError, survived};
 use super::finding;
 use super::functions;
+use super::imports;
 use super::limits;
 use super::negation;
 use super::qualify;
@@ -33,7 +34,7 @@ fn as_the_engine_needs(path: &str, text: &str) -> Option<String> {
 
 /// Reads a file by itself. One that cannot be read is reported when it is loaded.
 fn read_alone(path: &str, text: &str) -> Option<Ref<Module>> {
-    let mut engine = Engine::new();
+    let mut engine = limits::engine();
     if engine.add_policy(path.to_owned(), text.to_owned()).is_err() {
         if functions::is_surely_v1(text) {
             return None;
@@ -48,7 +49,7 @@ impl PackEngine {
     /// Loads packs. Files that are not good are errors, and leave the others as they are.
     pub(super) fn load<'a>(packs: impl IntoIterator<Item = &'a Pack>) -> Self {
         limits::bound_memory();
-        let mut engine = Engine::new();
+        let mut engine = limits::engine();
         engine.set_strict_builtin_errors(true);
         // What rules print is for whoever writes them; nothing of it may reach a terminal from here.
         engine.set_gather_prints(true);
@@ -67,6 +68,8 @@ impl PackEngine {
         let spread = qualify::spread(texts);
         for pack in packs {
             for (path, text) in &pack.files {
+                let imported = imports::in_front(text);
+                let text = imported.as_ref().unwrap_or(text);
                 let qualified = qualify::qualified(text, &spread);
                 let text = qualified.as_ref().unwrap_or(text);
                 // The built-in rules are written and tried out with this engine.
@@ -80,8 +83,8 @@ impl PackEngine {
         }
         // Unsafe variables, unknown functions and recursion show only when the modules are analysed together.
         loaded.engine.set_input(Value::new_object());
-        if let Err(error) = loaded.engine.eval_query("true".to_owned(), false) {
-            loaded.errors.push(finding::pack_error(&PackError::of(&error, None)));
+        if let Err(error) = survived(|| loaded.engine.eval_query("true".to_owned(), false)) {
+            loaded.errors.push(finding::pack_error(&error));
             loaded.broken = true;
         }
         loaded

@@ -22,6 +22,7 @@ mod exceptions;
 mod finding;
 mod functions;
 mod guide;
+mod imports;
 mod input;
 mod limits;
 mod loading;

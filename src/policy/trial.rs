@@ -7,7 +7,7 @@ use regorus::Value;
 use super::Pack;
 use super::cases::{self, Case, CaseResult};
 use super::engine::PackEngine;
-use super::error::PackError;
+use super::error::survived;
 use super::limits::Budget;
 use super::rules::{Definition, RuleSet};
 
@@ -125,13 +125,13 @@ impl Trial {
         engine.engine.set_input(Value::Undefined);
         for test in engine.tests.clone() {
             engine.engine.set_execution_timer_config(Budget::start(super::TIME_LIMIT).timer());
-            let details = match engine.engine.eval_rule(test.path.clone()) {
+            let details = match survived(|| engine.engine.eval_rule(test.path.clone())) {
                 Ok(Value::Bool(true)) => {
                     self.tests_passed += 1;
                     continue;
                 }
                 Ok(_) => vec!["it is not true".to_owned()],
-                Err(error) => vec![PackError::of(&error, None).message],
+                Err(error) => vec![error.message],
             };
             let name = test.path.trim_start_matches("data.").to_owned();
             self.failures.push(Failure { place: format!("{}:{}", test.file, test.line), name, details });

@@ -3,6 +3,8 @@
 use regorus::Source;
 use regorus::unstable::{Lexer, TokenKind};
 
+use super::limits::LONGEST_LINE;
+
 /// A name, a symbol, or a literal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Word {
@@ -20,6 +22,7 @@ pub(super) struct Word {
 pub(super) fn words(text: &str) -> Option<Vec<Word>> {
     let source = Source::from_contents("rules".to_owned(), text.to_owned()).ok()?;
     let mut lexer = Lexer::new(&source);
+    lexer.set_max_col(LONGEST_LINE);
     let mut words = Vec::new();
     loop {
         let token = lexer.next_token().ok()?;
