@@ -61,7 +61,7 @@ impl Browser {
             .spawn()
             .expect("ChromeDriver runs");
         let mut lines = BufReader::new(driver.stdout.take().expect("piped")).lines().map_while(Result::ok);
-        let started = lines.find(|line| line.contains("on port")).expect("ChromeDriver says its port");
+        let started = lines.find(|line| line.contains("successfully on port")).expect("ChromeDriver says its port");
         let port = started.rsplit_once("on port").map(|(_, port)| port.trim().trim_end_matches('.').to_owned());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let client = reqwest::Client::builder().timeout(Duration::from_secs(60)).no_proxy().build().expect("a client");
