@@ -31,6 +31,8 @@ pub mod kafka;
 
 pub mod prometheus;
 
+pub mod forge;
+
 pub mod sandbox;
 
 pub mod state;

@@ -284,6 +284,12 @@ pub(super) enum ProblemFormat {
     Sarif,
     /// For CI systems that show results of tests
     Junit,
+    /// For GitHub Actions: workflow commands, shown beside the lines
+    #[value(name = "github")]
+    GitHub,
+    /// For GitLab: its code quality report
+    #[value(name = "gitlab-codequality")]
+    GitLabCodeQuality,
 }
 
 /// Where driftless keeps its own files.

@@ -6,7 +6,7 @@ use std::io;
 
 use super::exit::Exit;
 use crate::domain::diagnostic::{Diagnostic, Severity};
-use crate::ports::{ClusterError, ClusterErrorKind, RuleStoreError, SourceError, StateError};
+use crate::ports::{ClusterError, ClusterErrorKind, ForgeError, RuleStoreError, SourceError, StateError};
 use crate::reconcile::PassError;
 use crate::report::clean_lines;
 
@@ -152,6 +152,12 @@ impl From<ClusterError> for CommandError {
             | ClusterErrorKind::ReadOnly => ErrorKind::Failed,
         };
         Self::new(kind, error.message).maybe_hint(error.hint)
+    }
+}
+
+impl From<ForgeError> for CommandError {
+    fn from(error: ForgeError) -> Self {
+        Self::failed(error.message).maybe_hint(error.hint)
     }
 }
 

@@ -8,6 +8,7 @@ mod apply;
 mod arguments;
 mod clock;
 mod cluster;
+mod comment;
 mod completions;
 mod console;
 mod desired;
@@ -91,6 +92,7 @@ enum Command {
     Agent(agent::AgentArgs),
     Import(import::ImportArgs),
     Show(show::ShowArgs),
+    Comment(comment::CommentArgs),
     Policy(policy::PolicyArgs),
     Explain(explain::ExplainArgs),
     Completions(completions::CompletionsArgs),
@@ -147,6 +149,7 @@ impl Cli {
             Command::Agent(arguments) => block_on(agent::run(arguments, console)),
             Command::Import(arguments) => block_on(import::run(arguments, console)),
             Command::Show(arguments) => show::run(arguments, console),
+            Command::Comment(arguments) => block_on(comment::run(arguments, console)),
             Command::Policy(arguments) => policy::run(arguments, console),
             Command::Explain(arguments) => explain::run(arguments, console),
             Command::Completions(arguments) => completions::run(arguments, console),

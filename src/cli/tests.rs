@@ -52,7 +52,9 @@ fn exactly_one_cluster_is_chosen() {
         ("driftless plan -e dev --sandbox x -o sarif", ErrorKind::InvalidValue),
         ("driftless plan -e dev --sandbox x --max-deletions -1", ErrorKind::UnknownArgument),
         ("driftless -v -q policy list", ErrorKind::ArgumentConflict),
-        ("driftless comment plan.json", ErrorKind::InvalidSubcommand),
+        ("driftless comment --no-status", ErrorKind::MissingRequiredArgument),
+        ("driftless comment --problems x.json -e dev", ErrorKind::MissingRequiredArgument),
+        ("driftless publish plan.json", ErrorKind::InvalidSubcommand),
     ] {
         match outcome(line) {
             Ok(_) => panic!("{line} was taken"),

@@ -59,6 +59,8 @@ pub(super) fn run(arguments: &ValidateArgs, console: &Console) -> Result<Exit, C
         ProblemFormat::Json => report::validation_json(&report),
         ProblemFormat::Markdown => report::validation_markdown(&report),
         ProblemFormat::Junit => report::validation_junit(&report),
+        ProblemFormat::GitHub => report::validation_github(&report),
+        ProblemFormat::GitLabCodeQuality => report::validation_codequality(&report),
         ProblemFormat::Sarif => report::validation_sarif(&report, &explain::all_codes()),
     })?;
     Ok(match (report.errors(), report.denials()) {

@@ -74,6 +74,15 @@ pub struct CommitStatus {
     pub target_url: Option<String>,
 }
 
+/// A comment of ours on a pull request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Comment {
+    /// Its text as the forge has it, with `\n` between lines and no blank at its end.
+    pub text: String,
+    /// Where people read it.
+    pub url: String,
+}
+
 /// A finding or diagnostic at a line of the pull request's files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Annotation {
@@ -96,18 +105,18 @@ pub trait Forge: Send + Sync {
     /// Returns the pull request whose merge put `revision` onto its base branch; `None` when there is none.
     async fn merged_as(&self, revision: &str) -> Result<Option<PullRequest>, ForgeError>;
 
-    /// Returns how many bytes a comment may have.
+    /// Returns how many bytes a comment may have. At least 60,000.
     fn longest_comment(&self) -> usize;
 
     /// Makes sure that the pull request has exactly one comment of ours whose first line is `marker`, with this text (which
     /// starts with the marker). Edits it in place; does not write when it reads the same already. Comments of others are never touched,
-    /// whatever marker they carry.
-    async fn put_comment(&self, pull_request: u64, marker: &str, text: &str) -> Result<(), ForgeError>;
+    /// whatever marker they carry. When two writers raced, the oldest of ours stays and the others are deleted.
+    async fn put_comment(&self, pull_request: u64, marker: &str, text: &str) -> Result<Comment, ForgeError>;
 
-    /// Returns the text of our comment with this marker, as the forge has it.
-    async fn comment(&self, pull_request: u64, marker: &str) -> Result<Option<String>, ForgeError>;
+    /// Returns our comment with this marker; `None` when there is none yet.
+    async fn comment(&self, pull_request: u64, marker: &str) -> Result<Option<Comment>, ForgeError>;
 
-    /// Sets a commit's status, when it is not that already.
+    /// Sets a commit's status, when it is not that already. A description that is too long is cut.
     async fn set_status(&self, revision: &str, status: &CommitStatus) -> Result<(), ForgeError>;
 
     /// Shows annotations beside the lines, under this context, where the forge can; does nothing elsewhere.

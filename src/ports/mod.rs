@@ -9,7 +9,7 @@ mod state;
 
 pub use clock::Clock;
 pub use cluster::{Cluster, ClusterError, ClusterErrorKind, DryRun, ResourceError};
-pub use forge::{Annotation, CommitState, CommitStatus, Forge, ForgeError, ForgeErrorKind, PullRequest};
+pub use forge::{Annotation, Comment, CommitState, CommitStatus, Forge, ForgeError, ForgeErrorKind, PullRequest};
 pub use git::{BranchChange, ReportBranch, Source, SourceError, SourceMirror};
 pub use rules::{RuleStore, RuleStoreError};
 pub use state::{

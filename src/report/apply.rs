@@ -8,10 +8,10 @@ use crate::plan::types::Status;
 const MOST_FAILURES: usize = 100;
 
 /// One action that is not simply done.
-struct Line {
-    label: &'static str,
-    action: String,
-    why: String,
+pub(super) struct Line {
+    pub(super) label: &'static str,
+    pub(super) action: String,
+    pub(super) why: String,
 }
 
 fn line(result: &ActionResult) -> Option<Line> {
@@ -35,13 +35,13 @@ fn line(result: &ActionResult) -> Option<Line> {
 }
 
 /// Returns the first line: `Applied 41 of 57.`
-fn headline(report: &ApplyReport) -> String {
+pub(super) fn headline(report: &ApplyReport) -> String {
     let stopped = if report.interrupted { " Interrupted; run it again to go on." } else { "" };
     format!("Applied {} of {}.{stopped}", report.applied(), report.wanted())
 }
 
 /// Groups the lines by what is to be done about them, failures first.
-fn lines(report: &ApplyReport) -> Vec<Line> {
+pub(super) fn lines(report: &ApplyReport) -> Vec<Line> {
     let rank = |line: &Line| match line.label {
         "failed" => 0,
         "unconfirmed" => 1,

@@ -68,67 +68,114 @@ pub(super) fn cut(text: &str, most: usize) -> String {
     format!("{head}… ({} more characters)", length - most)
 }
 
+/// A longer run in a name is shown as escapes: cmark-gfm, which GitHub uses, takes no run of more than 80 for a code span.
+const MOST_BACKTICKS: usize = 20;
+
 /// Returns text as a Markdown code span, in which nothing but the text itself is shown: no HTML, no link, no mention.
 pub fn markdown_code(text: &str) -> String {
-    let text = clean(text);
-    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    let mut text = clean(text);
+    let mut longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    if longest > MOST_BACKTICKS {
+        (text, longest) = (text.replace('`', "\\u{60}"), 0);
+    }
     let fence = "`".repeat(longest + 1);
     let space = text.is_empty() || text.starts_with(['`', ' ']) || text.ends_with(['`', ' ']);
     let pad = if space { " " } else { "" };
     format!("{fence}{pad}{text}{pad}{fence}")
 }
 
-/// Returns a sentence as Markdown: what stands between backticks stays code, and everything else means only itself, so that no
-/// HTML, link, image, mention or reference to an issue comes of it.
+/// Returns a sentence as Markdown that means only itself. What stands between backticks stays code, words are words, and
+/// everything else becomes code too: no HTML, link, image, emphasis, mention, label, formula, emoji, or reference to an issue,
+/// a merge request or a commit comes of code, at any forge.
 pub fn markdown_prose(text: &str) -> String {
     let text = clean(text);
     let parts: Vec<&str> = text.split('`').collect();
-    // An odd number of backticks does not pair; then none of them is code.
-    let pairs = parts.len() % 2 == 1;
-    let mut out = String::with_capacity(text.len());
-    for (index, part) in parts.iter().enumerate() {
-        if pairs && index % 2 == 1 {
-            out.push_str(&markdown_code(part));
-            continue;
-        }
-        if !pairs && index > 0 {
-            out.push_str("\\`");
-        }
-        escape_prose(part, &mut out);
+    // An odd number of backticks does not pair; then none of them is a mark.
+    if parts.len().is_multiple_of(2) {
+        let mut prose = Prose::default();
+        prose.words(&text);
+        return prose.out;
     }
-    out
+    let mut prose = Prose::default();
+    for (index, part) in parts.iter().enumerate() {
+        if index % 2 == 1 {
+            prose.code(part);
+        } else {
+            prose.words(part);
+        }
+    }
+    prose.out
 }
 
-fn escape_prose(part: &str, out: &mut String) {
-    let mut characters = part.chars().peekable();
-    while let Some(c) = characters.next() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            // A code span of its own keeps forges from making a mention or a reference of it.
-            '@' => out.push_str("`@`"),
-            '#' if characters.peek().is_some_and(char::is_ascii_digit) => out.push_str("`#`"),
-            // Bare addresses become links too.
-            ':' if characters.peek() == Some(&'/') => out.push_str("&#58;"),
-            '\\' | '*' | '_' | '[' | ']' | '(' | ')' | '#' | '|' | '~' | '!' | '{' | '}' => {
-                out.push('\\');
-                out.push(c);
+#[derive(Default)]
+struct Prose {
+    out: String,
+    ends_with_code: bool,
+}
+
+impl Prose {
+    fn words(&mut self, text: &str) {
+        let mut rest = text;
+        while !rest.is_empty() {
+            let blank = rest.len() - rest.trim_start_matches(' ').len();
+            if blank > 0 && !self.out.is_empty() {
+                self.out.push(' ');
+                self.ends_with_code = false;
             }
-            c => out.push(c),
+            rest = &rest[blank..];
+            let word = &rest[..rest.find(' ').unwrap_or(rest.len())];
+            rest = &rest[word.len()..];
+            if word.is_empty() {
+                continue;
+            }
+            if is_plain(word, self.out.is_empty()) {
+                self.out.push_str(word);
+                self.ends_with_code = false;
+            } else {
+                self.code(word);
+            }
         }
     }
-    if let Some(at) = out.rfind("www.") {
-        out.replace_range(at + 3..at + 4, "\\.");
+
+    fn code(&mut self, text: &str) {
+        // Two spans without a space would be one, with backticks in it.
+        if self.ends_with_code || self.out.ends_with('`') {
+            self.out.push(' ');
+        }
+        self.out.push_str(&markdown_code(text));
+        self.ends_with_code = true;
     }
+}
+
+/// Says whether a word means nothing but itself in Markdown as the forges read it.
+fn is_plain(word: &str, is_first: bool) -> bool {
+    let body = word.trim_end_matches([':', '!', '%']);
+    let first = body.chars().next();
+    let known = |c: char| c.is_alphanumeric() || "'\",.;()?-/→…–—’“”".contains(c);
+    let number = body.trim_end_matches(['.', ')']);
+    let starts_list = is_first
+        && (first.is_none_or(|c| !c.is_alphanumeric() && c != '(')
+            || (number.len() < body.len() && number.chars().all(|c| c.is_ascii_digit())));
+    // Such as the key of an issue, `GH-12`.
+    let is_key = body.as_bytes().windows(2).any(|pair| pair[0] == b'-' && pair[1].is_ascii_digit());
+    // Such as the id of a commit.
+    let is_digest =
+        body.len() >= 7 && body.chars().all(|c| c.is_ascii_hexdigit()) && body.chars().any(|c| c.is_ascii_digit());
+    let means_more = first == Some('/') || starts_list || is_key || is_digest;
+    body.chars().all(known) && !means_more && !body.to_ascii_lowercase().contains("www.")
 }
 
 /// Returns a fenced block that its content cannot leave. Line breaks are kept, everything else is cleaned.
 pub(super) fn markdown_block(language: &str, text: &str) -> String {
     let lines: Vec<String> = text.lines().map(clean).collect();
-    let longest = lines.iter().flat_map(|line| line.split(|c| c != '`').map(str::len)).max().unwrap_or(0);
-    let fence = "`".repeat(longest.max(2) + 1);
+    let fence = fence(lines.iter().map(String::as_str));
     format!("{fence}{language}\n{}\n{fence}\n", lines.join("\n"))
+}
+
+/// Returns a fence that none of these texts closes.
+pub(super) fn fence<'a>(texts: impl Iterator<Item = &'a str>) -> String {
+    let longest = texts.flat_map(|text| text.split(|c| c != '`').map(str::len)).max().unwrap_or(0);
+    "`".repeat(longest.max(2) + 1)
 }
 
 #[cfg(test)]
@@ -157,6 +204,7 @@ mod tests {
             ("`", "`` ` ``"),
             ("", "`  `"),
             ("a\n```\n@team <b>", "````a\\n```\\n@team <b>````"),
+            (&"`".repeat(21), &format!("`{}`", "\\u{60}".repeat(21))),
         ] {
             assert_eq!(markdown_code(raw), safe);
         }
@@ -165,12 +213,23 @@ mod tests {
     #[test]
     fn sentences_mean_only_themselves() {
         for (raw, safe) in [
-            ("topic `orders_v1` is *bad*", "topic `orders_v1` is \\*bad\\*"),
-            ("<img src=x> @admins #12", "&lt;img src=x&gt; `@`admins `#`12"),
-            ("see [x](http://evil.example)", "see \\[x\\]\\(http&#58;//evil.example\\)"),
-            ("one ` only @x", "one \\` only `@`x"),
-            ("www.evil.example", "www\\.evil.example"),
-            ("a | b", "a \\| b"),
+            ("topic `orders_v1` is *bad*, at 50%: why?", "topic `orders_v1` is `*bad*,` at 50%: why?"),
+            ("<img src=x> @admins #12", "`<img` `src=x>` `@admins` `#12`"),
+            ("see [x](http://evil.example)", "see `[x](http://evil.example)`"),
+            ("one ` only @x", "one `` ` `` only `@x`"),
+            ("`x`@y", "`x` `@y`"),
+            ("`a``b`", "`a` `b`"),
+            ("(www.evil.example) WWW.evil.example", "`(www.evil.example)` `WWW.evil.example`"),
+            ("a | b - c", "a `|` b - c"),
+            ("- list", "`-` list"),
+            ("1. list 1. no list", "`1.` list 1. no list"),
+            (
+                "!12 $x$ ~bug &amp; :smile: GH-12 deadbeef1 /close",
+                "`!12` `$x$` `~bug` `&amp;` `:smile:` `GH-12` `deadbeef1` `/close`",
+            ),
+            ("read/write, 3 brokers (min. 2)", "read/write, 3 brokers (min. 2)"),
+            ("  two  blanks ", "two blanks "),
+            ("", ""),
         ] {
             assert_eq!(markdown_prose(raw), safe);
         }

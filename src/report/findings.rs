@@ -1,9 +1,12 @@
 //! Diagnostics and findings, in the one shape that every message has.
 
-use super::escape::{clean, markdown_code, markdown_prose, within};
+use super::escape::{clean, cut, markdown_code, markdown_prose, within};
 use super::{BOLD, DIM, RED, Style, YELLOW};
 use crate::domain::diagnostic::{Diagnostic, Location, Severity};
 use crate::plan::types::Finding;
+
+/// The most characters of one sentence in Markdown.
+const LONGEST: usize = 600;
 
 /// What diagnostics and findings have in common.
 struct Message<'a> {
@@ -68,16 +71,17 @@ impl<'a> Message<'a> {
     }
 
     fn markdown(&self) -> String {
-        let place = self.location.map(|location| format!(" ({})", markdown_code(&location.to_string())));
+        let place = self.location.map(|location| format!(" ({})", markdown_code(&cut(&location.to_string(), LONGEST))));
         let mut out = format!(
             "- **{}** {}: {}{}\n",
             self.label(),
-            markdown_code(self.code),
-            markdown_prose(self.text),
+            markdown_code(&cut(self.code, LONGEST)),
+            markdown_prose(&cut(self.text, LONGEST)),
             place.unwrap_or_default()
         );
         for (name, note) in &self.notes {
-            let note = if *name == "rule" { markdown_code(note) } else { markdown_prose(note) };
+            let note = cut(note, LONGEST);
+            let note = if *name == "rule" { markdown_code(&note) } else { markdown_prose(&note) };
             out.push_str(&format!("  - {name}: {note}\n"));
         }
         out
@@ -110,9 +114,19 @@ fn blocks(blocks: impl Iterator<Item = String>) -> String {
     blocks.collect::<Vec<_>>().join("\n")
 }
 
+/// Writes one diagnostic as an entry of a Markdown list.
+pub(super) fn diagnostic_markdown(diagnostic: &Diagnostic) -> String {
+    Message::of_diagnostic(diagnostic).markdown()
+}
+
+/// Writes one finding as an entry of a Markdown list.
+pub(super) fn finding_markdown(finding: &Finding) -> String {
+    Message::of_finding(finding).markdown()
+}
+
 /// Writes diagnostics as a Markdown list.
 pub(super) fn diagnostics_markdown(diagnostics: &[Diagnostic]) -> String {
-    diagnostics.iter().map(|diagnostic| Message::of_diagnostic(diagnostic).markdown()).collect()
+    diagnostics.iter().map(diagnostic_markdown).collect()
 }
 
 /// Writes findings as a Markdown list of at most about `most` bytes. Those that deny come first in what policy returns.

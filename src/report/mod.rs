@@ -7,13 +7,14 @@
 
 mod acls;
 pub mod apply;
+mod ci;
+pub mod comment;
 pub mod commit;
 pub mod drift;
 mod escape;
 mod findings;
 mod junit;
 pub mod page;
-mod plan_markdown;
 mod plan_text;
 mod sarif;
 pub mod status;
@@ -21,11 +22,12 @@ pub mod validation;
 mod values;
 
 pub use apply::{apply_json, apply_markdown, apply_text};
+pub use ci::{validation_codequality, validation_github};
+pub use comment::{plan_comment, plan_comment_marker, plan_markdown};
 pub use drift::{DriftReport, drift_json, drift_markdown, drift_text};
 pub use escape::{clean, clean_lines, markdown_code, markdown_prose};
 pub use findings::{diagnostics_text, findings_text};
 pub use junit::validation_junit;
-pub use plan_markdown::{plan_comment, plan_comment_marker, plan_markdown};
 pub use plan_text::{Detail, plan_text};
 pub use status::{StatusReport, status_json};
 pub use validation::{ValidationReport, validation_json, validation_markdown, validation_sarif, validation_text};

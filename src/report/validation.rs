@@ -78,7 +78,8 @@ impl ValidationReport {
             + findings.filter(|finding| !finding.denies() && finding.waived.is_none()).count()
     }
 
-    fn verdict(&self) -> String {
+    /// Says in one sentence what was found.
+    pub(super) fn verdict(&self) -> String {
         if self.errors() + self.denials() == 0 {
             return format!("Valid, with {}.", counted(self.warnings(), "warning", "warnings"));
         }

@@ -207,12 +207,20 @@ pub(super) fn bytes(bytes: u64) -> String {
 
 /// Returns the approval manifest that lets these actions through. What only a person can say stands in `<>`.
 pub(super) fn approval(plan_id: &str, actions: &[&str]) -> String {
+    let list: String = actions.iter().map(|action| format!("  - {}\n", yaml(action))).collect();
+    format!("{}{list}{}", approval_before(plan_id), approval_after())
+}
+
+/// Returns the lines of an approval before its list of actions.
+pub(super) fn approval_before(plan_id: &str) -> String {
     let digest = plan_id.strip_prefix("sha256:").unwrap_or(plan_id);
     let name: String = digest.chars().filter(char::is_ascii_alphanumeric).take(8).collect::<String>().to_lowercase();
-    let list: String = actions.iter().map(|action| format!("  - {}\n", yaml(action))).collect();
-    format!(
-        "apiVersion: driftless.dev/v1\nkind: Approval\nmetadata: {{name: approve-{name}}}\nspec:\n  actions:\n{list}  reason: <why this is right>\n  expires: <YYYY-MM-DD>\n"
-    )
+    format!("apiVersion: driftless.dev/v1\nkind: Approval\nmetadata: {{name: approve-{name}}}\nspec:\n  actions:\n")
+}
+
+/// Returns the lines of an approval after its list of actions.
+pub(super) fn approval_after() -> &'static str {
+    "  reason: <why this is right>\n  expires: <YYYY-MM-DD>\n"
 }
 
 /// Writes text as a YAML scalar: bare where that means the same, else as JSON, which YAML reads too.
