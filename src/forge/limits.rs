@@ -50,14 +50,16 @@ fn number(headers: &HeaderMap, name: &str) -> Option<i64> {
 mod tests {
     use super::*;
 
-    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+    type Pairs = &'static [(&'static str, &'static str)];
+
+    fn headers(pairs: Pairs) -> HeaderMap {
         pairs.iter().map(|(name, value)| (name.parse().expect("a name"), value.parse().expect("a value"))).collect()
     }
 
     #[test]
     fn the_time_to_wait_is_the_one_that_the_forge_names() {
-        let reset = &[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1120")];
-        let cases: [(u16, &[(&'static str, &'static str)], &str, Option<u64>); 10] = [
+        let reset: Pairs = &[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1120")];
+        let cases: [(u16, Pairs, &str, Option<u64>); 10] = [
             (429, &[("retry-after", "7")], "", Some(7)),
             (403, &[("retry-after", "7")], "", Some(7)),
             (403, reset, "", Some(120)),

@@ -123,7 +123,8 @@ async fn a_job_writes_one_comment_and_one_status_for_each_environment() {
         // Policy refuses: the status fails, the comment names the line.
         let desk = desk.file("prod.json", &plan("prod", &["orders"], denial()));
         assert_eq!(desk.run("comment prod.json").code, 0);
-        let (comment, statuses) = (forge.world().comments.clone(), forge.world().statuses.clone());
+        let comment = forge.world().comments.clone();
+        let statuses = forge.world().statuses.clone();
         assert!(comment.len() == 1 && comment[0].text.contains("`base/topics.yaml:7:13`"), "{comment:?}");
         assert!(matches!(named(statuses.last().expect("one")).2.as_str(), "failure" | "failed"), "{statuses:?}");
 
@@ -132,7 +133,8 @@ async fn a_job_writes_one_comment_and_one_status_for_each_environment() {
             "location": {"file": "base/topics.yaml", "line": 3, "column": 5}}], "environments": []});
         let desk = desk.file("problems.json", &problems.to_string());
         assert_eq!(desk.run("comment --problems problems.json -e prod --cluster-id c1").code, 0);
-        let (comment, statuses) = (forge.world().comments.clone(), forge.world().statuses.clone());
+        let comment = forge.world().comments.clone();
+        let statuses = forge.world().statuses.clone();
         assert!(comment.len() == 1 && comment[0].text.contains("**No plan: 1 error in the files.**"), "{comment:?}");
         assert_eq!(statuses.last().expect("one").1["description"], "No plan: 1 error in the files");
         let _ = forge.writes();
@@ -161,14 +163,29 @@ async fn the_token_of_github_actions_writes_as_its_bot_and_annotates() {
 #[test]
 fn what_is_missing_is_named_at_once_and_nothing_is_sent() {
     let desk = Desk::new().file("plan.json", &plan("prod", &[], json!([])));
-    insta::assert_snapshot!(desk.run("comment plan.json").refused(64), @"");
-    insta::assert_snapshot!(desk.run("comment --forge github plan.json").refused(64), @"");
-    insta::assert_snapshot!(desk.run("comment --forge gitlab --commit abc --pull-request 1 --repository a/b plan.json").refused(64), @"");
+    insta::assert_snapshot!(desk.run("comment plan.json").refused(64), @r"
+    error: this is no job of GitHub Actions, GitLab CI, Gitea or Forgejo Actions
+    hint: Name the forge with `--forge`, and with `--repository`, `--pull-request`, `--commit` where to write.
+    ");
+    insta::assert_snapshot!(desk.run("comment --forge github plan.json").refused(64), @r"
+    error: missing is what `--repository` (in CI: GITHUB_REPOSITORY), `--pull-request` (in CI: GITHUB_EVENT_PATH of a pull request), `--commit` (in CI: GITHUB_EVENT_PATH of a pull request), `--token-file` (in CI: GITHUB_TOKEN) would say
+    hint: Nothing was written. Run it in a job for a pull request, or give the options.
+    ");
+    insta::assert_snapshot!(desk.run("comment --forge gitlab --commit abc --pull-request 1 --repository a/b plan.json").refused(64), @r"
+    error: missing is what `--token-file` (in CI: GITLAB_TOKEN or CI_JOB_TOKEN) would say
+    hint: Nothing was written. Run it in a job for a pull request, or give the options.
+    ");
     let desk = desk.variable("GITLAB_TOKEN", "t");
-    insta::assert_snapshot!(desk.run("comment --forge gitlab --commit abc --pull-request 1 --repository a/b plan.json").refused(64), @"");
-    insta::assert_snapshot!(desk.run("comment --forge gitlab plan.json plan.json").refused(64), @"");
+    insta::assert_snapshot!(desk.run("comment --forge gitlab --commit abc --pull-request 1 --repository a/b plan.json").refused(64), @r"
+    error: the commit of the pull request is not a full commit id
+    hint: Give all 40 hexadecimal digits with `--commit`.
+    ");
+    insta::assert_snapshot!(desk.run("comment --forge gitlab plan.json plan.json").refused(64), @r"
+    error: there are two plans for `prod` and the same cluster
+    hint: Each has one comment: name each plan once.
+    ");
     let desk = desk.variable("GITHUB_EVENT_PATH", "/nowhere/event.json").variable("GITHUB_TOKEN", "t");
-    insta::assert_snapshot!(desk.run("comment --forge github plan.json").refused(64), @"");
+    insta::assert_snapshot!(desk.run("comment --forge github plan.json").refused(64), @"error: failed to read the event of the job from `/nowhere/event.json`: No such file or directory (os error 2)");
 }
 
 fn ci_files() -> BTreeMap<PathBuf, String> {

@@ -137,7 +137,7 @@ impl Missing {
     }
 
     fn error(&self) -> CommandError {
-        CommandError::usage(format!("not known is what {} would say", self.0.join(", ")))
+        CommandError::usage(format!("missing is what {} would say", self.0.join(", ")))
             .hint("Nothing was written. Run it in a job for a pull request, or give the options.")
     }
 }
