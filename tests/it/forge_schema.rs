@@ -1,7 +1,7 @@
 //! The forges' own descriptions of their APIs, and whether a request keeps to them.
 //!
-//! GitHub's (OpenAPI 3) and Gitea's (Swagger 2) are fetched by `dev/forge-schemas`. GitLab's is in no package registry: npm and
-//! the Go module proxy were searched on 2026-11-21. What it accepts is written down here from docs.gitlab.com/api
+//! GitHub's (OpenAPI 3) and Gitea's (Swagger 2) are fetched by `dev/forge-schemas`. GitLab's was found in no package
+//! registry (npm was searched in November 2026). What it accepts is written down here from docs.gitlab.com/api
 //! (`merge_requests`, `notes`, `commits`, `users`, `jobs`), only for what is used.
 
 use std::path::PathBuf;
