@@ -13,7 +13,7 @@ const POSIX_CLASSES: &[&str] = &[
 ];
 
 /// Respells what Rust reads differently. The error says what Go refuses; what both refuse is left to Rust.
-pub(super) fn for_rust(pattern: &str) -> Result<Cow<'_, str>, String> {
+pub(crate) fn for_rust(pattern: &str) -> Result<Cow<'_, str>, String> {
     let mut reader = Reader { pattern, signs: pattern.char_indices().peekable(), respelled: String::new(), copied: 0 };
     reader.run()?;
     if reader.copied == 0 {

@@ -9,7 +9,7 @@ pub mod code_doc;
 pub mod config_catalog;
 pub mod desired;
 pub mod diagnostic;
-mod go_regex;
+pub(crate) mod go_regex;
 pub mod ignore;
 pub mod inventory;
 pub mod names;

@@ -1,13 +1,29 @@
-//! `some x` in front of the loops.
+//! `some x` and `some x in y` as OPA has them.
 //!
 //! The engine stops with "duplicated definition" when it comes to a `some x` for the second time, which it does when the
 //! declaration stands behind a loop (`topic := input.topics[_]; some i; …`). In OPA a declaration may stand anywhere before its
 //! variable is used. So each is moved to the start of its query; `true` takes its place, and lines stay.
+//!
+//! `some x in y` fails in the engine where `y` is a text, a number or null. In OPA it has nothing to give then, and the rule says nothing:
+//! so `y` is handed to a function that makes an empty list of such a value.
 
 use regorus::unstable::{Expr, Literal, Module, Query, Rule};
 
 use super::negation::parts;
 use super::words::words;
+
+/// The function that gives what can be gone through as it is, and an empty list for everything else.
+pub(super) const ITEMS: &str = "driftless_items";
+
+/// Returns what stands in the file where [`ITEMS`] was put around it.
+pub(super) fn as_written(collection: &Expr) -> &Expr {
+    match collection {
+        Expr::Call { fcn, params, .. } if fcn.span().text() == ITEMS => {
+            params.first().map_or(collection, AsRef::as_ref)
+        }
+        other => other,
+    }
+}
 
 /// Returns the text with its declarations in front, or nothing when all of them are.
 pub(super) fn in_front(module: &Module, text: &str) -> Option<String> {
@@ -55,7 +71,12 @@ fn query(query: &Query, text: &str, moves: &mut Vec<Move>) {
                 self::query(inner, text, moves);
             }
             Literal::NotExpr { expr, .. } | Literal::Expr { expr, .. } => nested(expr, text, moves),
-            Literal::SomeIn { collection, .. } => nested(collection, text, moves),
+            Literal::SomeIn { collection, .. } => {
+                let span = collection.span();
+                moves.push((span.start as usize, span.start as usize, format!("{ITEMS}(")));
+                moves.push((span.end as usize, span.end as usize, ")".to_owned()));
+                nested(collection, text, moves);
+            }
         }
     }
 }

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use regex::Regex;
 use regorus::{Engine, Value};
 
+use super::declared;
+use super::regexes;
 use super::sprintf::sprintf;
 use super::words::{Word, words};
 
@@ -57,8 +58,19 @@ pub(super) fn add(engine: &mut Engine) {
             _ => Err(wanted_arguments("object.subset"))?,
         }),
     ));
-    for name in OLDER {
-        let n_arguments = if ["re_match", "set_diff"].contains(&name) { 2 } else { 1 };
+    for (name, n_arguments) in regexes::FUNCTIONS {
+        let call = move |arguments: Vec<Value>| {
+            Ok(regexes::call(name, &arguments).map_err(|problem| FunctionError(format!("`{name}` {problem}")))?)
+        };
+        drop(engine.add_extension(name.to_owned(), n_arguments, Box::new(call)));
+    }
+    let items = |arguments: Vec<Value>| match arguments.into_iter().next() {
+        Some(all @ (Value::Array(_) | Value::Set(_) | Value::Object(_))) => Ok(all),
+        Some(_) | None => Ok(Value::new_array()),
+    };
+    drop(engine.add_extension(declared::ITEMS.to_owned(), 1, Box::new(items)));
+    for name in OLDER.into_iter().filter(|name| *name != "re_match") {
+        let n_arguments = if name == "set_diff" { 2 } else { 1 };
         // An engine that has the function already is as good.
         drop(engine.add_extension(
             name.to_owned(),
@@ -95,13 +107,6 @@ fn call(name: &str, arguments: &[Value]) -> Result<Value, FunctionError> {
     let wrong = |wanted: &str| FunctionError(format!("`{name}` expects {wanted}"));
     let [first, rest @ ..] = arguments else { return Err(wanted_arguments(name)) };
     match (name, rest) {
-        ("re_match", [text]) => {
-            let (Ok(pattern), Ok(text)) = (first.as_string(), text.as_string()) else {
-                return Err(wrong("two strings"));
-            };
-            let pattern = Regex::new(pattern).map_err(|error| FunctionError(format!("invalid pattern: {error}")))?;
-            Ok(Value::from(pattern.is_match(text)))
-        }
         ("set_diff", [second]) => match (first, second) {
             (Value::Set(left), Value::Set(right)) => {
                 Ok(Value::from(left.iter().filter(|item| !right.contains(item)).cloned().collect::<BTreeSet<_>>()))

@@ -30,6 +30,7 @@ mod negation;
 mod parameters;
 mod qualify;
 mod reading;
+mod regexes;
 mod rules;
 mod shape;
 mod sprintf;

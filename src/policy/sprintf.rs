@@ -105,7 +105,8 @@ pub(super) fn printed(value: &Value) -> String {
             let entry = |(key, value)| format!("{}: {}", printed(key), printed(value));
             format!("{{{}}}", list(object.iter().map(entry).collect()))
         }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Undefined => value.to_string(),
+        Value::String(text) => quoted(text),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Undefined => value.to_string(),
     }
 }
 

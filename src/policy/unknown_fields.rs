@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use regorus::unstable::{AssignOp, BoolOp, Expr, Literal, Module, Query, Rule, RuleHead, Span};
 
+use super::declared::as_written;
 use super::shape::{Field, Shape};
 use crate::domain::config_catalog::nearest;
 use crate::domain::diagnostic::{Location, Severity};
@@ -123,7 +124,7 @@ impl Reader<'_> {
                     self.variables.extend(vars.iter().map(|name| (name.text().to_owned(), None)));
                 }
                 Literal::SomeIn { key, value, collection, .. } => {
-                    let shape = self.expression(collection).and_then(|shape| shape.element());
+                    let shape = self.expression(as_written(collection)).and_then(|shape| shape.element());
                     if let Some(key) = key {
                         self.bind(key, None);
                     }

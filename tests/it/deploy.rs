@@ -1,8 +1,11 @@
 //! What deploy/ gives to servers: each part is read by the program that it is made for, and its settings by the agent.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -146,33 +149,87 @@ fn the_chart_refuses_values_that_would_not_work() {
     }
 }
 
-#[test]
-fn the_settings_of_the_chart_are_those_that_the_agent_runs_with() {
-    let Some(tools) = deploy_tools() else { return };
-    let world = AgentDesk::new("");
+/// Puts what the chart mounts onto a desk, and returns the command of its pod there. Port 8080 of the pod is `port` here.
+fn pod_on(world: &AgentDesk, manifests: &[Value], port: u16) -> Command {
+    let desk = world.desk.path().display().to_string();
+    let here = |text: &str| {
+        let text = text.replace("/var/lib/driftless", &format!("{desk}/state"));
+        text.replace("/run/driftless", &format!("{desk}/run")).replace("0.0.0.0:8080", &format!("127.0.0.1:{port}"))
+    };
+    std::fs::create_dir_all(world.desk.path().join("run/http")).expect("is made");
+    write_into(world.desk.path(), "run/http/token", TOKEN);
+    write_into(world.desk.path(), "agent.yaml", &here(&settings(manifests)));
+    let mut command = world.desk.command();
+    let arguments = pod(manifests)["containers"][0]["args"].as_array().expect("a list");
+    command.args(arguments.iter().map(|argument| {
+        argument.as_str().expect("text").replace("/etc/driftless/agent.yaml", &format!("{desk}/agent.yaml"))
+    }));
+    command
+}
+
+const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+
+/// Values for an agent of the directory cluster of this desk.
+fn values_of(world: &AgentDesk) -> String {
     let desk = world.desk.path().display();
-    let values = format!(
+    format!(
         "settings:
   environment: prod
   source: {{url: {desk}/remote.git}}
   cluster: {{sandbox: {desk}/cluster}}
   apply: {{correctDrift: true, prune: true, maxDeletions: 3}}
   report: {{author: {{name: driftless, email: driftless@example.org}}}}
-http: {{enabled: false}}
 passwords: [{{name: billing, secretName: billing-credentials}}]
 "
-    );
-    let settings = settings(&tools.manifests(&values));
-    for line in
-        ["apiVersion: driftless.dev/v1", "stateDirectory: /var/lib/driftless", "directory: /run/driftless/passwords"]
-    {
-        assert!(settings.contains(line), "{settings}");
-    }
-    // What is a volume in the pod is a directory here.
-    let settings = settings.replace("/var/lib/driftless", &format!("{desk}/state"));
-    std::fs::write(world.desk.path().join("agent.yaml"), settings).expect("is written");
-    world.ends_with(0);
+    )
+}
+
+#[test]
+fn the_settings_of_the_chart_are_those_that_the_agent_runs_with() {
+    let Some(tools) = deploy_tools() else { return };
+    let world = AgentDesk::new("");
+    let manifests = tools.manifests(&values_of(&world));
+    let (done, said) = says(pod_on(&world, &manifests, 8080).arg("--once"));
+    assert!(done, "{said}");
     assert_eq!(world.status(), ("Synced".into(), "Synced".into(), "False".into()));
+}
+
+/// Asks the agent, and returns the status code; 0 when nobody answers.
+fn asked(port: u16, path: &str, token: Option<&str>) -> u16 {
+    let Ok(mut connection) = TcpStream::connect(("127.0.0.1", port)) else { return 0 };
+    let login = token.map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{login}Connection: close\r\n\r\n");
+    let mut answer = String::new();
+    let done = connection.write_all(request.as_bytes()).and_then(|()| connection.read_to_string(&mut answer));
+    done.ok().and_then(|_| answer.split_whitespace().nth(1)?.parse().ok()).unwrap_or(0)
+}
+
+#[test]
+fn probes_and_monitor_of_the_chart_get_their_answers_and_nobody_else_does() {
+    let Some(tools) = deploy_tools() else { return };
+    let world = AgentDesk::new("");
+    let values = format!("{}serviceMonitor: {{enabled: true}}\n", values_of(&world));
+    let manifests = tools.manifests(&values);
+    let monitor = &only(&manifests, "ServiceMonitor")["spec"]["endpoints"][0];
+    assert_eq!(monitor["authorization"]["credentials"], json!({"name": "driftless-http", "key": "token"}));
+    let probe =
+        |name: &str| pod(&manifests)["containers"][0][name]["httpGet"]["path"].as_str().expect("a path").to_owned();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port").port();
+    let mut agent = pod_on(&world, &manifests, port).stderr(Stdio::null()).spawn().expect("starts");
+    let ready = (0..150).any(|_| {
+        std::thread::sleep(Duration::from_millis(200));
+        asked(port, &probe("readinessProbe"), None) == 200
+    });
+    let answers = [
+        asked(port, &probe("livenessProbe"), None),
+        asked(port, monitor["path"].as_str().expect("a path"), None),
+        asked(port, monitor["path"].as_str().expect("a path"), Some(TOKEN)),
+        asked(port, "/api/v1/plan", Some("0123456789abcdef0123456789abcdeX")),
+    ];
+    agent.kill().expect("is there");
+    agent.wait().expect("ends");
+    assert!(ready);
+    assert_eq!(answers, [200, 401, 200, 401]);
 }
 
 #[test]
