@@ -7,10 +7,10 @@ else
 TOOLS := target/tools
 endif
 
-.PHONY: help setup demo test check bench fmt
+.PHONY: help setup demo test test-forge check bench fmt
 
 help: ## Lists the tasks
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## Installs what building and testing need (Debian, as root), or says what is missing
 	dev/setup
@@ -21,6 +21,10 @@ demo: ## Shows driftless at work against a local Kafka
 test: setup ## Runs every test, beside a real Kafka 4.3, Kafka 3.9 and Prometheus
 	cargo test --locked --no-run # Before the servers start, so that they do not wait for the compiler.
 	dev/with-brokers cargo test --locked
+
+test-forge: ## Runs the tests against a real Gitea and a real Kafka; the first time builds Gitea (6 minutes)
+	cargo test --locked --no-run
+	DRIFTLESS_TEST_ONLY="kafka4 gitea" dev/with-brokers cargo test --locked --test it forge_gitea
 
 check: ## Checks format, lints, documentation, licenses, banned crates and sources
 	cargo fmt --check

@@ -8,6 +8,7 @@ mod follow;
 pub mod http;
 pub mod metrics;
 mod pass;
+pub mod pull_requests;
 mod schedule;
 mod trust;
 

@@ -304,7 +304,7 @@ async fn record_stall(world: &AgentPass<'_>, result: &mut PassResult) {
 }
 
 /// Writes an error with its causes, each once.
-fn with_causes(error: &dyn std::error::Error) -> String {
+pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -1,6 +1,7 @@
 //! `driftless agent`: follows the config repository of one environment.
 
 mod daemon;
+mod pull_requests;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -83,7 +84,6 @@ fn refuse_what_is_not_built(settings: &AgentSettings) -> Result<(), CommandError
             "rules.ruler",
             "Rules go into a directory that Prometheus loads: `rules.directory`.",
         ),
-        (settings.forge.is_some(), "forge", "Pull requests are not commented on yet."),
         (settings.events_topic.is_some(), "events", "Events are not sent yet."),
         (settings.lease_group.is_some(), "lease", "Run exactly one agent per environment."),
         (
@@ -133,17 +133,22 @@ impl<'a> Agent<'a> {
         branch.remote.get_or_insert_with(|| settings.source.url.expose().to_owned());
         let reports = git::report_repository(memory.directory())?;
         let branch = Arc::new(GitReportBranch::open(&reports, &settings.environment, branch)?);
-        let options = PassOptions {
-            prune: if settings.apply.prune { Prune::OwnedOnly } else { Prune::Never },
-            max_deletions: settings.apply.max_deletions,
-            drift: if settings.apply.correct_drift { DriftCorrection::Correct } else { DriftCorrection::Hold },
-            accepted_cluster: settings.cluster.cluster_id.clone(),
-        };
+        let options = Self::options(settings);
         let secrets = SecretOptions {
             directory: settings.secrets.directory.clone(),
             age_identity_file: settings.secrets.age_identity_file.clone(),
         };
         Ok(Self { settings, source, branch, memory, local: StateDirectory::new(root), options, secrets })
+    }
+
+    /// What the settings decide about a pass.
+    fn options(settings: &AgentSettings) -> PassOptions {
+        PassOptions {
+            prune: if settings.apply.prune { Prune::OwnedOnly } else { Prune::Never },
+            max_deletions: settings.apply.max_deletions,
+            drift: if settings.apply.correct_drift { DriftCorrection::Correct } else { DriftCorrection::Hold },
+            accepted_cluster: settings.cluster.cluster_id.clone(),
+        }
     }
 
     fn what_to_do(&self) -> WhatToDo {

@@ -1,6 +1,7 @@
 //! What git wants: manifests and policy packs of a snapshot.
 
 use super::error::CommandError;
+use crate::agent::pull_requests::Proposed;
 use crate::domain::desired::DesiredState;
 use crate::domain::diagnostic::Diagnostic;
 use crate::domain::snapshot::{Snapshot, SnapshotFile};
@@ -22,18 +23,43 @@ pub(super) fn load(snapshot: &Snapshot, environment: &str) -> Result<Loaded, Com
     // Only packs of the repository's own look at single documents; a tree of 50,000 rules costs tens of megabytes.
     let has_packs =
         |file: &RepositoryFile| file.environments.get(environment).is_some_and(|found| !found.policies.is_empty());
-    let documents = if manifest::environments(snapshot).0.as_ref().is_some_and(has_packs) {
-        Documents::Keep
-    } else {
-        Documents::Drop
+    let has_packs = manifest::environments(snapshot).0.as_ref().is_some_and(has_packs);
+    let (desired, warnings) =
+        load_files(snapshot, environment, if has_packs { Documents::Keep } else { Documents::Drop })?;
+    let packs = packs(snapshot, &desired.policy_directories)?;
+    Ok(Loaded { desired, warnings, packs })
+}
+
+/// Loads one environment as a pull request would make it, to be judged by what its base says: the pull request decides what is
+/// planned, and the base decides what is allowed (docs/adr/0007-pull-requests.md). An environment that the base does not have
+/// is judged by the built-in pack with its own defaults.
+pub(super) fn load_proposed(merged: &Snapshot, base: &Snapshot, environment: &str) -> Result<Proposed, CommandError> {
+    let (file, problems) = manifest::environments(base);
+    let Some(mut file) = file else {
+        return Err(CommandError::failed("`driftless.yaml` of the base cannot be read, so nothing can judge this")
+            .diagnostics(problems));
     };
+    let (parameters, policies) = match file.environments.remove(environment) {
+        Some(settings) => (settings.parameters, settings.policies),
+        None => Default::default(),
+    };
+    let documents = if policies.is_empty() { Documents::Drop } else { Documents::Keep };
+    let (mut desired, _) = load_files(merged, environment, documents)?;
+    let packs = packs(base, &policies)?;
+    desired.parameters = parameters;
+    desired.policy_directories = policies;
+    Ok(Proposed { desired, packs })
+}
+
+fn load_files(
+    snapshot: &Snapshot,
+    environment: &str,
+    documents: Documents,
+) -> Result<(DesiredState, Vec<Diagnostic>), CommandError> {
     let options = LoadOptions { documents, ..LoadOptions::default() };
     let (desired, diagnostics) = manifest::load(snapshot, environment, &options);
     match desired {
-        Some(desired) => {
-            let packs = packs(snapshot, &desired.policy_directories)?;
-            Ok(Loaded { desired, warnings: diagnostics, packs })
-        }
+        Some(desired) => Ok((desired, diagnostics)),
         None => {
             let n_errors = diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).count();
             let problems = if n_errors == 1 { "problem" } else { "problems" };
@@ -84,6 +110,46 @@ fn pack(snapshot: &Snapshot, directory: &str) -> Result<Pack, CommandError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn snapshot(files: &[(&str, &str)]) -> Snapshot {
+        let file = |text: &str| SnapshotFile::Content(text.as_bytes().to_vec());
+        let files = files.iter().map(|(path, text)| ((*path).to_owned(), file(text))).collect();
+        Snapshot { files, ..Snapshot::default() }
+    }
+
+    fn repository(settings: &str) -> String {
+        format!("apiVersion: driftless.dev/v1\nkind: Repository\nenvironments:\n  prod: {settings}\n")
+    }
+
+    const TOPIC: &str = "apiVersion: kafka.strimzi.io/v1\nkind: KafkaTopic\nmetadata: {name: orders}\nspec: {partitions: 3, replicas: 3}\n";
+
+    #[test]
+    fn a_pull_request_is_judged_by_the_rules_and_parameters_of_its_base() {
+        let strict = repository("{layers: [base], policies: [policy], parameters: {minimumReplicationFactor: 3}}");
+        let base = snapshot(&[("driftless.yaml", &strict), ("base/a.yaml", TOPIC), ("policy/a.rego", "package main")]);
+        let lax = repository("{layers: [base, more], parameters: {minimumReplicationFactor: 1}}");
+        let topic = TOPIC.replace("orders", "new");
+        let merged = snapshot(&[("driftless.yaml", &lax), ("base/a.yaml", TOPIC), ("more/b.yaml", &topic)]);
+        let proposed = load_proposed(&merged, &base, "prod").expect("loads");
+        assert_eq!(proposed.desired.topics.len(), 2, "what is planned comes from the merge");
+        assert_eq!(proposed.desired.parameters["minimumReplicationFactor"], 3);
+        assert_eq!(proposed.packs[0].files, [("policy/a.rego".to_owned(), "package main".to_owned())]);
+        assert!(!proposed.desired.documents.is_empty(), "rules for single documents need them");
+    }
+
+    #[test]
+    fn a_new_environment_is_judged_by_the_built_in_rules_alone_and_a_broken_base_judges_nothing() {
+        let other = repository("{layers: [base]}").replace("prod", "dev");
+        let merged = repository("{layers: [base], parameters: {minimumReplicationFactor: 1}}");
+        let merged = snapshot(&[("driftless.yaml", &merged), ("base/a.yaml", TOPIC)]);
+        let base = snapshot(&[("driftless.yaml", &other)]);
+        let proposed = load_proposed(&merged, &base, "prod").expect("loads");
+        assert!(proposed.desired.parameters.is_empty() && proposed.packs.is_empty());
+        let broken = snapshot(&[("driftless.yaml", "nonsense")]);
+        assert!(load_proposed(&merged, &broken, "prod").is_err());
+        let error = load_proposed(&base, &base, "prod").err().expect("the merge has no such environment");
+        assert!(error.problems()[0].message.contains("`prod`"));
+    }
 
     #[test]
     fn a_policy_that_cannot_be_read_stops_everything() {

@@ -79,6 +79,11 @@ impl CommandError {
         self
     }
 
+    /// Returns the problems in files.
+    pub(super) fn problems(&self) -> &[Diagnostic] {
+        &self.diagnostics
+    }
+
     /// Returns the message without hints and problems in files.
     pub(super) fn message(&self) -> &str {
         &self.message

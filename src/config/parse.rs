@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use super::reader::{Reader, Section};
 use super::settings::{
-    AgentSettings, ApplyMode, ApplySettings, ClusterAccess, ClusterSettings, DriftSettings, ForgeSettings, ForgeType,
-    HttpSettings, HttpTlsSettings, ReportSettings, RepositoryUrl, RuleSettings, SecretSettings, SourceAuthentication,
-    SourceSettings, VerifyMode, VerifySettings,
+    AgentSettings, ApplyMode, ApplySettings, ClusterAccess, ClusterSettings, DriftSettings, ForgeLogin, ForgeSettings,
+    ForgeType, HttpSettings, HttpTlsSettings, ReportSettings, RepositoryUrl, RuleSettings, SecretSettings,
+    SourceAuthentication, SourceSettings, VerifyMode, VerifySettings,
 };
 use super::substitute::{Surroundings, resolve};
 use super::{tree, values};
@@ -40,7 +40,8 @@ const CLUSTER: &[&str] = &["propertiesFile", "properties", "sandbox", "clusterId
 const APPLY: &[&str] = &["mode", "correctDrift", "prune", "maxDeletions", "timeout"];
 const REPORT: &[&str] = &["url", "branch", "author", "signingKeyFile"];
 const HTTP: &[&str] = &["listen", "tokenFile", "tls", "allowedHosts", "webhookSecretFile"];
-const FORGE: &[&str] = &["type", "apiUrl", "repository", "tokenFile", "interval"];
+const FORGE: &[&str] = &["type", "apiUrl", "repository", "tokenFile", "app", "interval", "forks", "label"];
+const FORGE_APP: &[&str] = &["id", "installationId", "privateKeyFile"];
 
 /// Reads settings from text. `file` is shown in the places of problems; relative paths start at `directory`.
 pub fn parse(
@@ -344,9 +345,50 @@ fn forge(reader: &mut Reader<'_>, root: &Section<'_>) -> Option<ForgeSettings> {
         );
     }
     let repository = reader.parsed(&section, "repository", values::forge_repository);
-    let token_file = reader.path(&section, "tokenFile");
+    let login = forge_login(reader, &section, forge_type);
     let interval = reader.parsed(&section, "interval", values::interval).unwrap_or(Duration::from_secs(30));
-    Some(ForgeSettings { forge_type: forge_type?, api_url, repository: repository?, token_file, interval })
+    let forks = reader.parsed(&section, "forks", values::boolean).unwrap_or(false);
+    let label = reader.string(&section, "label").unwrap_or_else(|| "driftless/plan".to_owned());
+    Some(ForgeSettings {
+        forge_type: forge_type?,
+        api_url,
+        repository: repository?,
+        login: login?,
+        interval,
+        forks,
+        label,
+    })
+}
+
+fn forge_login(reader: &mut Reader<'_>, forge: &Section<'_>, forge_type: Option<ForgeType>) -> Option<ForgeLogin> {
+    let token_file = reader.path(forge, "tokenFile");
+    let Some(app) = reader.subsection(forge, "app", FORGE_APP) else {
+        if forge.get("tokenFile").is_none() {
+            reader.missing(
+                forge,
+                "tokenFile",
+                "give the file with a token that may read pull requests, comment and set statuses",
+            );
+        }
+        return token_file.map(ForgeLogin::TokenFile);
+    };
+    let location = forge.get("app").map_or_else(|| Location::new(reader.file, 1, 1), |node| reader.at(node));
+    if forge.get("tokenFile").is_some() {
+        let message = "`forge.tokenFile` and `forge.app` exclude each other".to_owned();
+        reader.error("conflicting-settings", location, message, None);
+    } else if forge_type.is_some_and(|forge_type| forge_type != ForgeType::GitHub) {
+        let help = "give `tokenFile`".to_owned();
+        reader.error("conflicting-settings", location, "only GitHub has apps".to_owned(), Some(help));
+    }
+    for (key, help) in [("id", "the app's id"), ("privateKeyFile", "the file with the app's private key")] {
+        if app.get(key).is_none() {
+            reader.missing(&app, key, help);
+        }
+    }
+    let number = |raw: &str| raw.parse::<u64>().map_err(|_| "is not a number".to_owned());
+    let installation_id = reader.parsed(&app, "installationId", number);
+    let (id, private_key_file) = (reader.string(&app, "id"), reader.path(&app, "privateKeyFile"));
+    Some(ForgeLogin::App { id: id?, installation_id, private_key_file: private_key_file? })
 }
 
 fn events(reader: &mut Reader<'_>, root: &Section<'_>) -> Option<TopicName> {

@@ -107,7 +107,10 @@ stateDirectory: state
     assert_eq!(settings.report.branch, "reports/prod");
     assert_eq!(settings.report.author_email.as_deref(), Some("d@example.org"));
     assert!(settings.report.url.is_some_and(|url| url.expose() == "git@git.example.org:reports.git"));
-    assert!(settings.forge.is_some_and(|forge| forge.forge_type == ForgeType::Gitea && forge.token_file == path("t")));
+    assert!(settings.forge.is_some_and(|forge| forge.forge_type == ForgeType::Gitea
+        && Some(forge.login) == path("t").map(ForgeLogin::TokenFile)
+        && !forge.forks
+        && forge.label == "driftless/plan"));
     assert_eq!(settings.events_topic.map(|topic| topic.to_string()).as_deref(), Some("driftless.events"));
     assert_eq!(settings.lease_group.as_deref(), Some("driftless-prod"));
     assert!(settings.http.is_some_and(|http| http.listen.port() == 8080));
@@ -159,6 +162,28 @@ fn files_that_are_no_settings_are_refused() {
     ] {
         let problems = problems(text);
         assert!(problems.contains(part), "{text:?}: {problems}");
+    }
+}
+
+#[test]
+fn a_forge_is_logged_into_by_a_token_or_as_a_github_app() {
+    let forge = |text: &str| {
+        valid(&format!("{SMALLEST}forge: {{type: github, repository: o/r, {text}}}\n")).forge.expect("a forge")
+    };
+    let app = forge("app: {id: 12, installationId: 34, privateKeyFile: key.pem}, forks: true, label: ok");
+    let key = PathBuf::from("/etc/driftless/key.pem");
+    let expected = ForgeLogin::App { id: "12".to_owned(), installation_id: Some(34), private_key_file: key };
+    assert_eq!((app.login, app.forks, app.label.as_str()), (expected, true, "ok"));
+    assert_eq!(forge("tokenFile: t").login, ForgeLogin::TokenFile(PathBuf::from("/etc/driftless/t")));
+    for (forge, words) in [
+        ("{type: github, repository: o/r}", "`forge.tokenFile` is missing"),
+        ("{type: github, repository: o/r, tokenFile: t, app: {id: 1, privateKeyFile: k}}", "exclude each other"),
+        ("{type: gitlab, repository: o/r, app: {id: 1, privateKeyFile: k}}", "only GitHub has apps"),
+        ("{type: github, repository: o/r, app: {id: 1}}", "`forge.app.privateKeyFile` is missing"),
+        ("{type: github, repository: o/r, tokenFile: t, forks: perhaps}", "`forge.forks` is `perhaps`"),
+    ] {
+        let text = problems(&format!("{SMALLEST}forge: {forge}\n"));
+        assert!(text.contains(words), "{text}");
     }
 }
 

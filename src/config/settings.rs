@@ -233,10 +233,30 @@ pub struct ForgeSettings {
     pub api_url: Option<String>,
     /// `organisation/name`.
     pub repository: String,
-    /// File with the token.
-    pub token_file: Option<PathBuf>,
+    /// How to log in.
+    pub login: ForgeLogin,
     /// Time between two looks at the pull requests.
     pub interval: Duration,
+    /// Whether pull requests of forks are planned without anybody's word.
+    pub forks: bool,
+    /// The label by which a maintainer lets one of a fork be planned.
+    pub label: String,
+}
+
+/// How to log in to the forge. The files are read again when they change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ForgeLogin {
+    /// A file with a token.
+    TokenFile(PathBuf),
+    /// A GitHub app.
+    App {
+        /// Its id, or its client id.
+        id: String,
+        /// Its installation; absent means the one that the repository has.
+        installation_id: Option<u64>,
+        /// Its private key (PEM).
+        private_key_file: PathBuf,
+    },
 }
 
 /// The HTTP server. An address that others can reach has a token file or certificates of clients.

@@ -230,7 +230,7 @@ impl Mirror {
 }
 
 /// Says whether an error is about the repository on this machine and not about the remote.
-fn is_local(error: &git2::Error) -> bool {
+pub(super) fn is_local(error: &git2::Error) -> bool {
     matches!(
         error.class(),
         ErrorClass::Odb
@@ -262,12 +262,12 @@ pub fn report_repository(directory: &Path) -> Result<PathBuf, SourceError> {
 }
 
 #[cfg(unix)]
-fn make_directory(path: &Path) -> std::io::Result<()> {
+pub(super) fn make_directory(path: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
 #[cfg(not(unix))]
-fn make_directory(path: &Path) -> std::io::Result<()> {
+pub(super) fn make_directory(path: &Path) -> std::io::Result<()> {
     std::fs::create_dir_all(path)
 }

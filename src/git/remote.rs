@@ -77,6 +77,23 @@ impl<'a> BranchRemote<'a> {
         connection.remote().fetch(&[refspec.as_str()], Some(&mut options), Some("fetch"))
     }
 
+    /// Fetches one other reference of the remote to a reference here. Ends with an error of code `User` when `goes_on` says no:
+    /// it is asked again and again with the objects and the bytes that there are so far, and how many objects there will be.
+    pub(super) fn fetch_bounded(
+        &self,
+        reference: &str,
+        here: &str,
+        mut goes_on: impl FnMut(&git2::Progress<'_>) -> bool,
+    ) -> Result<(), git2::Error> {
+        let mut remote = self.connectable()?;
+        let mut callbacks = callbacks(self.access, self.config()?, &self.url);
+        callbacks.transfer_progress(|progress| goes_on(&progress));
+        let mut options = FetchOptions::new();
+        options.remote_callbacks(callbacks);
+        options.download_tags(AutotagOption::None).update_fetchhead(false);
+        remote.fetch(&[format!("+{reference}:{here}").as_str()], Some(&mut options), Some("fetch"))
+    }
+
     /// Pushes the branch, which is at `commit`. Never forces.
     pub(super) fn push(&self, commit: Oid) -> Result<Pushed, SourceError> {
         let pushed = match local_push::local_path(self.repository, &self.url) {

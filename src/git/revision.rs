@@ -60,27 +60,31 @@ impl Source for RevisionSource {
             })?;
         let root = commit.tree().map_err(|error| explain("read the commit", &error))?;
         let prefix = if self.below.is_empty() { prefix } else { join(&prefix, &self.below) };
-        let start = if prefix.is_empty() {
-            root.clone()
-        } else {
-            let entry = root.get_path(Path::new(&prefix)).ok();
-            entry.and_then(|entry| repository.find_tree(entry.id()).ok()).ok_or_else(|| {
-                source_error(format!("the commit `{}` has no directory `{prefix}`", self.revision), "")
-            })?
-        };
-        let mut walk = Walk {
-            repository: &repository,
-            root: &root,
-            limits: self.limits,
-            entries: 0,
-            bytes: 0,
-            inside: Vec::new(),
-            files: BTreeMap::new(),
-        };
-        let location = prefix.split('/').filter(|part| !part.is_empty()).map(str::to_owned).collect();
-        walk.directory(&start, location, "")?;
-        Ok(Snapshot { revision: Some(commit.id().to_string()), dirty: false, files: walk.files })
+        let files = files_of(&repository, &root, &prefix, &self.revision, self.limits)?;
+        Ok(Snapshot { revision: Some(commit.id().to_string()), dirty: false, files })
     }
+}
+
+/// Reads the files of a tree below a directory of it (`""` is the tree itself). `revision` is what an error calls it.
+pub(super) fn files_of(
+    repository: &Repository,
+    root: &Tree<'_>,
+    prefix: &str,
+    revision: &str,
+    limits: ReadLimits,
+) -> Result<BTreeMap<String, SnapshotFile>, SourceError> {
+    let start = if prefix.is_empty() {
+        root.clone()
+    } else {
+        let entry = root.get_path(Path::new(prefix)).ok();
+        entry
+            .and_then(|entry| repository.find_tree(entry.id()).ok())
+            .ok_or_else(|| source_error(format!("the commit `{revision}` has no directory `{prefix}`"), ""))?
+    };
+    let mut walk = Walk { repository, root, limits, entries: 0, bytes: 0, inside: Vec::new(), files: BTreeMap::new() };
+    let location = prefix.split('/').filter(|part| !part.is_empty()).map(str::to_owned).collect();
+    walk.directory(&start, location, "")?;
+    Ok(walk.files)
 }
 
 /// Path of a directory below the commit's root.

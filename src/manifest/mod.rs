@@ -13,6 +13,7 @@ mod approval;
 mod cluster_config;
 mod codes;
 mod config_values;
+mod content;
 mod duration;
 mod fields;
 mod files;
@@ -44,6 +45,7 @@ use crate::domain::diagnostic::Diagnostic;
 use crate::domain::snapshot::Snapshot;
 
 pub use codes::CODES;
+pub use content::content_digest;
 pub use repository::{Environment, REPOSITORY_FILE, RepositoryFile, environments};
 
 use merge::Layers;

@@ -32,6 +32,38 @@ pub trait SourceMirror: Send + Sync {
     fn descends(&self, newer: &str, older: &str) -> Result<bool, SourceError>;
 }
 
+/// What merging a pull request would make of the config repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Merge {
+    /// The files after the merge, below the configured directory. `revision` is the pull request's head: the merge has no
+    /// commit.
+    Merged(Snapshot),
+    /// Both sides changed these files; at most a hundred are named.
+    Conflict(Vec<String>),
+    /// It cannot be looked at, for everybody's sake: a fragment that fits after "the pull request".
+    Unusable(String),
+    /// It is at another commit by now.
+    Moved,
+}
+
+/// The pull requests of the config repository, as git has them. Bounded in what one of them can cost; runs no filter, hook or
+/// merge driver, whatever the repository holds.
+pub trait PullRequestSource: Send + Sync {
+    /// Learns what the remote's branch holds, and returns the full id of its head.
+    fn fetch_base(&self) -> Result<String, SourceError>;
+
+    /// Reads all files of that commit of the branch below the configured directory.
+    fn base(&self, revision: &str) -> Result<Snapshot, SourceError>;
+
+    /// Merges a head into a commit of the branch, and writes it nowhere. `head_reference` is where the remote keeps the
+    /// head, such as `refs/pull/7/head`.
+    fn merge(&self, base: &str, number: u64, head_reference: &str, head: &str) -> Result<Merge, SourceError>;
+
+    /// Lists the commits that came onto the branch after `older`, newest first, at most so many; those that a merge brought
+    /// in are left out.
+    fn landed(&self, older: &str, newer: &str, most: usize) -> Result<Vec<String>, SourceError>;
+}
+
 /// The branch `driftless/ENV`: what the agent wrote back.
 pub trait ReportBranch: Send + Sync {
     /// Reads the branch's files below `prefix` (all with ""), path to bytes; empty when there is no branch yet.

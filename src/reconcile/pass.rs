@@ -67,11 +67,31 @@ pub struct Pass<'a> {
 }
 
 /// What a pass starts from, whatever git wants.
+#[derive(Clone)]
 pub struct Observation {
     /// What the report branch says of the past.
     pub history: History,
     /// The cluster now, without what only a look-up by name shows.
     pub observed: ObservedState,
+}
+
+impl Observation {
+    /// Digests all that a plan can come from, so that two looks can be compared. Only for this process: the form of what is
+    /// digested is nobody's contract.
+    pub fn digest(&self) -> String {
+        struct Sink(ring::digest::Context);
+        impl std::fmt::Write for Sink {
+            fn write_str(&mut self, text: &str) -> std::fmt::Result {
+                self.0.update(text.as_bytes());
+                Ok(())
+            }
+        }
+        let mut sink = Sink(ring::digest::Context::new(&ring::digest::SHA256));
+        let written =
+            std::fmt::Write::write_fmt(&mut sink, format_args!("{:?}{:?}", self.observed, self.history.inventory));
+        written.expect("digesting never fails");
+        sink.0.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
 }
 
 /// Reads the cluster, the rule store and the report branch, all at once. Needs nothing of git's files, so that they can be

@@ -187,7 +187,6 @@ fn settings_that_are_not_honoured_are_refused_by_name() {
         ("source.verify.mode", ", verify: {mode: head, keys: [trusted]}", ""),
         ("source.verify.mode", ", verify: {mode: every-commit, keys: [trusted]}", ""),
         ("report.signingKeyFile", "", "report: {signingKeyFile: key}"),
-        ("forge", "", "forge: {type: github, repository: org/kafka}"),
         ("events", "", "events: {topic: driftless.events}"),
         ("lease", "", "lease: {group: driftless-prod}"),
         ("rules.ruler", "", "rules: {ruler: {url: 'http://localhost:9009'}}"),

@@ -19,7 +19,9 @@ mod e2e_plans;
 mod e2e_rights;
 mod forge_adapters;
 mod forge_fake;
+mod forge_gitea;
 mod forge_schema;
+mod git_pull_requests;
 mod git_report_branch;
 mod git_source;
 mod git_support;
@@ -47,6 +49,7 @@ mod support {
     pub(crate) mod brokers;
     pub(crate) mod browser;
     pub(crate) mod facts;
+    pub(crate) mod gitea;
     pub(crate) mod oracles;
     pub(crate) mod repository;
 }

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
+use super::pull_requests::PullRequestWatch;
 use super::{Agent, absolute, load_settings, refuse_what_is_not_built};
 use crate::agent::board::{Board, EndedPass};
 use crate::agent::http::{self, Door, Server};
@@ -35,7 +36,8 @@ pub(super) fn pace(settings: &AgentSettings) -> Result<Pace, CommandError> {
 }
 
 /// Makes passes until SIGTERM or Ctrl-C. SIGHUP reads the settings again.
-pub(super) async fn run(path: &Path, mut settings: AgentSettings, console: &Console) -> Result<Exit, CommandError> {
+pub(super) async fn run(path: &Path, settings: AgentSettings, console: &Console) -> Result<Exit, CommandError> {
+    let mut settings = Arc::new(settings);
     let _lock = Agent::open(&settings)?.memory.lock()?;
     let shutdown = Shutdown::watch(console);
     let started = SystemClock.now();
@@ -53,17 +55,23 @@ pub(super) async fn run(path: &Path, mut settings: AgentSettings, console: &Cons
     };
     let wakes = Wakes { ended: shutdown.ended.clone(), look: Arc::clone(&shutdown.look) };
     tracing::info!(environment = %settings.environment, source = %settings.source.url.shown(), "the agent starts");
+    // Rung by whoever learns that something happened at the forge.
+    let at_the_forge = Arc::new(tokio::sync::Notify::new());
+    // Only who holds the lease writes to the forge.
+    let (_writes, may_write) = watch::channel(true);
     loop {
         let woken = {
             let agent = Agent::open(&settings)?;
-            let followed = Followed { agent: &agent, ended: &shutdown.ended, board: &board };
+            let requests = PullRequestWatch::start(&settings, &shutdown.ended, &at_the_forge, &may_write)?;
+            let followed =
+                Followed { agent: &agent, ended: &shutdown.ended, board: &board, requests: requests.as_ref() };
             follow(&followed, &pace(&settings)?, &SystemClock, &wakes).await
         };
         match woken {
             Woken::End => break,
             Woken::Look => match reload(path, &settings) {
                 Ok(new) => {
-                    settings = new;
+                    settings = Arc::new(new);
                     board.describe(about(&settings, started));
                 }
                 Err(error) => {
@@ -120,12 +128,17 @@ struct Followed<'a> {
     agent: &'a Agent<'a>,
     ended: &'a watch::Receiver<bool>,
     board: &'a Board,
+    requests: Option<&'a PullRequestWatch>,
 }
 
 #[async_trait]
 impl Following for Followed<'_> {
     async fn head(&self) -> Option<String> {
-        self.agent.source.fetch().ok()
+        let head = self.agent.source.fetch().ok();
+        if let (Some(requests), Some(head)) = (self.requests, &head) {
+            requests.begin(head);
+        }
+        head
     }
 
     async fn pass(&self) -> PassResult {
@@ -140,6 +153,9 @@ impl Following for Followed<'_> {
         let status = result.status(environment);
         let ended = SystemClock.now();
         let took = Duration::try_from(ended.duration_since(started)).unwrap_or_default();
+        if let Some(requests) = self.requests {
+            requests.end(&result);
+        }
         log_pass(&result, &status, took);
         let what_to_do = self.agent.what_to_do();
         self.board.note(&EndedPass { result: &result, status: &status, what_to_do, ended, took });
