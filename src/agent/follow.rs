@@ -27,6 +27,8 @@ pub struct Wakes {
     pub ended: watch::Receiver<bool>,
     /// Somebody wants a pass now, with the settings as they are now.
     pub look: Arc<Notify>,
+    /// Somebody tells that the branch may have moved.
+    pub fetch: Arc<Notify>,
 }
 
 impl Wakes {
@@ -36,6 +38,9 @@ impl Wakes {
         let _ = ended.wait_for(|ended| *ended).await;
     }
 }
+
+/// How long what tells that the branch moved is gathered: a burst of it is one fetch.
+const GATHER: Duration = Duration::from_millis(300);
 
 /// Why the loop came back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,8 +62,8 @@ pub async fn follow(following: &dyn Following, pace: &Pace, clock: &dyn Clock, w
         let woken = match next(&result) {
             Next::Retry => {
                 let longest = Pace::longest_retry();
-                let wait = retries.next().unwrap_or(longest);
-                pause(clock, wait, wakes).await
+                let wait = pace.until_retry(&result, retries.next().unwrap_or(longest));
+                until_retry(following, clock, wait, wakes, result.revision.as_deref()).await
             }
             Next::WhenSomethingChanges => {
                 retries = Pace::retries();
@@ -87,9 +92,11 @@ async fn until_something_changes(
         let look = pace.until_look();
         let is_drift_first = until_drift.is_some_and(|until| until <= look);
         let wait = if is_drift_first { until_drift.unwrap_or(look) } else { look };
-        let woken = pause(clock, wait, wakes).await;
-        if woken.is_some() || is_drift_first {
-            return woken;
+        match pause(clock, wait, wakes).await {
+            Ended::Woken(woken) => return Some(woken),
+            Ended::Time if is_drift_first => return None,
+            Ended::Time => {}
+            Ended::Fetch => clock.sleep(GATHER).await,
         }
         if following.head().await.as_deref() != revision {
             return None;
@@ -97,12 +104,43 @@ async fn until_something_changes(
     }
 }
 
-async fn pause(clock: &dyn Clock, wait: Duration, wakes: &Wakes) -> Option<Woken> {
+/// Waits before a pass that failed is made again, or until a look that somebody asked for finds that the branch moved.
+async fn until_retry(
+    following: &dyn Following,
+    clock: &dyn Clock,
+    wait: Duration,
+    wakes: &Wakes,
+    revision: Option<&str>,
+) -> Option<Woken> {
+    let due = after(clock.now(), wait);
+    loop {
+        let left = Duration::try_from(due.duration_since(clock.now())).unwrap_or_default();
+        match pause(clock, left.min(wait), wakes).await {
+            Ended::Woken(woken) => return Some(woken),
+            Ended::Time => return None,
+            Ended::Fetch => clock.sleep(GATHER).await,
+        }
+        let head = following.head().await;
+        if head.is_some() && head.as_deref() != revision {
+            return None;
+        }
+    }
+}
+
+/// What ended a wait.
+enum Ended {
+    Time,
+    Fetch,
+    Woken(Woken),
+}
+
+async fn pause(clock: &dyn Clock, wait: Duration, wakes: &Wakes) -> Ended {
     tokio::select! {
         biased;
-        () = wakes.end() => Some(Woken::End),
-        () = wakes.look.notified() => Some(Woken::Look),
-        () = clock.sleep(wait) => None,
+        () = wakes.end() => Ended::Woken(Woken::End),
+        () = wakes.look.notified() => Ended::Woken(Woken::Look),
+        () = wakes.fetch.notified() => Ended::Fetch,
+        () = clock.sleep(wait) => Ended::Time,
     }
 }
 
@@ -180,7 +218,7 @@ mod tests {
             reason,
             moves_at: moves_after.map(|seconds| after(noon, Duration::from_secs(seconds))),
         };
-        let wakes = Wakes { ended, look: Arc::new(Notify::new()) };
+        let wakes = Wakes { ended, look: Arc::new(Notify::new()), fetch: Arc::new(Notify::new()) };
         let pace = Pace::new(Duration::from_secs(60), schedule).expect("valid");
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
         assert_eq!(runtime.block_on(follow(&fake, &pace, &clock, &wakes)), Woken::End);

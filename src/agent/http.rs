@@ -65,8 +65,9 @@ pub async fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
 }
 
 /// Answers until the process is to end.
-pub async fn serve(listener: TcpListener, door: Door, server: Server, ended: watch::Receiver<bool>) {
+pub async fn serve(listener: TcpListener, door: Door, server: Server, hooks: Router, ended: watch::Receiver<bool>) {
     let guarded = router(server)
+        .merge(hooks)
         .layer(middleware::from_fn(in_time))
         .layer(middleware::from_fn_with_state(door.login, login::check));
     connections::answer(listener, door.certificates, guarded, ended).await;

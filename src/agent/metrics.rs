@@ -109,11 +109,9 @@ impl Metrics {
             Conclusion::Refused => "refused",
         };
         self.passes.get_or_create(&ResultLabels { environment: environment.clone(), result: word }).inc();
-        let phase = PhaseLabels { environment: environment.clone(), phase: "pass" };
+        let phase = PhaseLabels { environment, phase: "pass" };
         self.durations.get_or_create(&phase).observe(took.as_secs_f64());
-        self.info.clear();
-        let revision = result.revision.clone().unwrap_or_default();
-        self.info.get_or_create(&InfoLabels { environment, version: env!("CARGO_PKG_VERSION"), revision }).set(1);
+        self.see(result.revision.as_deref().unwrap_or_default());
         if let Some(plan) = &result.plan {
             self.last_check.set(now);
             self.note_plan(plan);
@@ -121,6 +119,13 @@ impl Metrics {
         if result.apply.as_ref().is_some_and(|report| report.not_done() == 0 && !report.interrupted) {
             self.last_applied.set(now);
         }
+    }
+
+    /// Notes the revision that was last looked at.
+    pub fn see(&self, revision: &str) {
+        let (environment, version) = (self.environment.clone(), env!("CARGO_PKG_VERSION"));
+        self.info.clear();
+        self.info.get_or_create(&InfoLabels { environment, version, revision: revision.to_owned() }).set(1);
     }
 
     fn note_plan(&self, plan: &Plan) {

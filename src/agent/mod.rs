@@ -5,14 +5,18 @@
 
 pub mod board;
 mod follow;
+pub mod hooks;
 pub mod http;
 pub mod metrics;
 mod pass;
 pub mod pull_requests;
 mod schedule;
 mod trust;
+mod unchanged;
+pub mod watch;
 
 pub use follow::{Following, Wakes, Woken, follow};
 pub use pass::{AgentPass, Conclusion, PassResult, Unloadable, Wanted, WhatToDo, run_pass};
 pub use schedule::{Next, Pace, next};
-pub use trust::untrusted;
+pub use trust::{Trust, untrusted};
+pub use unchanged::{Known, Look, is_unchanged};

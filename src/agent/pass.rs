@@ -3,18 +3,22 @@
 use std::sync::Arc;
 
 use crate::apply::{Progress, StopFlag};
+use crate::config::settings::VerifyMode;
 use crate::domain::desired::DesiredState;
 use crate::domain::snapshot::Snapshot;
 use crate::plan::apply_report::ApplyReport;
+use crate::plan::input::Prune;
 use crate::plan::types::{Plan, PlanSource, Status};
 use crate::policy::Pack;
-use crate::ports::{AgentMemory, AgentRecord, Clock, Cluster, LocalState, ReportBranch, RuleStore, SourceMirror};
+use crate::ports::{
+    AgentMemory, AgentRecord, Clock, Cluster, LocalState, ReportBranch, RuleStore, SourceError, SourceMirror,
+};
 use crate::reconcile::{
     Decision, History, Pass, PassError, PassOptions, Planned, Push, Secrets, observe, record_problem,
 };
 use crate::report::status::{PassOutcome, Problem, ProblemReason, StatusReport};
 
-use super::trust;
+use super::trust::{self, Trust};
 
 /// What git wants of this environment.
 pub struct Wanted {
@@ -24,6 +28,8 @@ pub struct Wanted {
     pub packs: Vec<Pack>,
     /// The passwords that could be had.
     pub secrets: Secrets,
+    /// A digest of all files that can mean something to the environment.
+    pub content: Option<String>,
 }
 
 /// Why the files of a revision cannot be used.
@@ -51,6 +57,8 @@ pub struct AgentPass<'a> {
     pub source: &'a dyn SourceMirror,
     /// The revision that the settings accept although it does not descend from the last applied one.
     pub accept_revision: Option<&'a str>,
+    /// Which commits must be signed.
+    pub verify: VerifyMode,
     /// Loads the files of the environment; does no more than that.
     pub load: &'a (dyn Fn(&Snapshot) -> Result<Wanted, Unloadable> + Sync),
     /// The report branch.
@@ -95,6 +103,8 @@ pub struct PassResult {
     pub revision: Option<String>,
     /// The revision that was last applied without a failure.
     pub last_applied: Option<String>,
+    /// A digest of all files that can mean something to the environment, when they could be loaded.
+    pub content: Option<String>,
     /// The cluster's id.
     pub cluster_id: Option<String>,
     /// The plan, when the pass came so far.
@@ -107,6 +117,8 @@ pub struct PassResult {
     pub hint: Option<String>,
     /// The problem at length, when it is one of files.
     pub details: Option<String>,
+    /// Why the report branch could not be fetched, so that the pass relied on what this machine has of it.
+    pub unfetched: Option<SourceError>,
 }
 
 impl PassResult {
@@ -191,6 +203,7 @@ impl From<PassError> for Stopped {
 
 async fn attempt(world: &AgentPass<'_>, result: &mut PassResult) -> Result<(), Stopped> {
     let wanted = follow_source(world, result)?;
+    result.content = wanted.content.clone();
     let record = remembered(world)?;
     let observation = observe(world.cluster, world.rules, Some(Arc::clone(&world.branch))).await?;
     let cluster_id = observation.observed.cluster.id.clone();
@@ -202,6 +215,9 @@ async fn attempt(world: &AgentPass<'_>, result: &mut PassResult) -> Result<(), S
     if record.cluster_id.as_deref() != Some(cluster_id.as_str()) {
         remember(world, &AgentRecord { cluster_id: Some(cluster_id), ..record.clone() })?;
     }
+    // What another agent deleted, and somebody made anew, may still look like ours on an old branch.
+    let careful = PassOptions { prune: Prune::Never, ..world.options.clone() };
+    let options = if result.unfetched.is_some() { &careful } else { world.options };
     let pass = Pass {
         cluster: world.cluster,
         rules: world.rules,
@@ -210,7 +226,7 @@ async fn attempt(world: &AgentPass<'_>, result: &mut PassResult) -> Result<(), S
         secrets: &wanted.secrets,
         packs: &wanted.packs,
         clock: world.clock,
-        options: world.options,
+        options,
     };
     let source = PlanSource { revision: result.revision.clone(), dirty: false, base: None };
     let planned = pass.plan(observation, &wanted.desired, &source).await?;
@@ -223,27 +239,39 @@ async fn attempt(world: &AgentPass<'_>, result: &mut PassResult) -> Result<(), S
             pass.record_drift(&planned, &wanted.desired, Push::Yes)?;
             Ok(())
         }
+    }?;
+    match result.unfetched.take() {
+        Some(error) => Err(PassError::Branch(error).into()),
+        None => Ok(()),
     }
 }
 
 /// Fetches both branches, and loads the files of a head that is trusted.
 fn follow_source(world: &AgentPass<'_>, result: &mut PassResult) -> Result<Wanted, Stopped> {
-    let failed =
-        |error: crate::ports::SourceError| Stopped::new(ProblemReason::SourceFailed, error.message, error.hint);
+    let failed = |error: SourceError| Stopped::new(ProblemReason::SourceFailed, error.message, error.hint);
     let head = world.source.fetch().map_err(failed)?;
     result.revision = Some(head.clone());
-    // Planning without knowing what is ours would forget it.
-    world.branch.fetch().map_err(PassError::Branch)?;
+    let unfetched = world.branch.fetch().err();
     let history = History::read(Some(world.branch.as_ref()))?;
+    if let Some(error) = unfetched {
+        // Planning without knowing what is ours would forget it. What this machine knows of the branch is enough to go on.
+        if history == History::default() {
+            return Err(PassError::Branch(error).into());
+        }
+        result.unfetched = Some(error);
+    }
     let record = remembered(world)?;
     result.last_applied = history.last_applied_revision.clone();
-    let bases: Vec<&str> = [&history.last_applied_revision, &record.last_applied_revision]
-        .into_iter()
-        .flatten()
-        .map(String::as_str)
-        .collect();
-    let untrusted = trust::untrusted(world.source, &head, &bases, world.accept_revision).map_err(failed)?;
-    if let Some(message) = untrusted {
+    let own_last_applied = record.last_applied_revision.as_deref();
+    let last_applied = [history.last_applied_revision.as_deref(), own_last_applied].into_iter().flatten().collect();
+    let trust = Trust {
+        last_applied,
+        own_last_applied,
+        accepted: world.accept_revision,
+        verify: world.verify,
+        now: world.clock.now(),
+    };
+    if let Some(message) = trust::untrusted(world.source, &head, &trust).map_err(failed)? {
         return Err(Stopped::new(ProblemReason::SourceUntrusted, message, None));
     }
     let snapshot = world.source.snapshot(&head).map_err(failed)?;

@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use jiff::{SignedDuration, Timestamp};
 
 use super::pass::PassResult;
+use crate::report::status::ProblemReason;
 
 /// The first wait after a failure that passes by itself.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
@@ -62,6 +63,14 @@ impl Pace {
         (due - from).to_std().ok()
     }
 
+    /// Shortens the wait after a failure to the interval when only the report could not be pushed: commits are followed as
+    /// before.
+    pub(super) fn until_retry(&self, result: &PassResult, wait: Duration) -> Duration {
+        let is_unreported =
+            result.problem.as_ref().is_some_and(|problem| problem.reason == ProblemReason::ReportFailed);
+        if is_unreported && result.plan.is_some() { wait.min(self.until_look()) } else { wait }
+    }
+
     /// Returns the waits after failures, each longer than the one before and none exact.
     pub(super) fn retries() -> ExponentialBackoff {
         ExponentialBuilder::default()
@@ -88,7 +97,7 @@ pub(super) fn after(now: Timestamp, wait: Duration) -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::status::{Problem, ProblemReason};
+    use crate::report::status::Problem;
 
     #[test]
     fn what_needs_a_person_is_not_tried_again_and_what_passes_by_itself_is() {

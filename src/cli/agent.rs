@@ -18,16 +18,19 @@ use super::exit::Exit;
 use super::interrupt::Shutdown;
 use super::passwords::{self, Need};
 use super::{desired, repository, session, surroundings};
-use crate::agent::{AgentPass, Conclusion, PassResult, Unloadable, Wanted, WhatToDo, run_pass};
+use crate::agent::{
+    AgentPass, Conclusion, Known, Look, PassResult, Unloadable, Wanted, WhatToDo, hooks, is_unchanged, run_pass,
+};
 use crate::apply::{NoProgress, StopFlag};
-use crate::config::secrets::SecretOptions;
+use crate::config::secrets::{self, SecretOptions};
 use crate::config::settings::{AgentSettings, ApplyMode, RuleSettings, VerifyMode};
 use crate::domain::snapshot::Snapshot;
-use crate::git::{self, GitReportBranch, Mirror, MirrorSettings};
+use crate::git::{self, GitReportBranch, Mirror, MirrorSettings, SigningKey, TrustedKeys};
+use crate::manifest::content_digest;
 use crate::plan::input::{DriftCorrection, Prune};
 use crate::reconcile::PassOptions;
 use crate::report::{self, Detail, Style};
-use crate::state::{FileAgentMemory, StateDirectory};
+use crate::state::{FileAgentMemory, StateDirectory, StateLock};
 
 /// Keep a cluster equal to its branch of the config repository
 ///
@@ -46,12 +49,13 @@ pub(super) struct AgentArgs {
 pub(super) async fn run(arguments: &AgentArgs, console: &Console) -> Result<Exit, CommandError> {
     let settings = load_settings(&absolute(&arguments.config)?)?;
     refuse_what_is_not_built(&settings)?;
+    check_files(&settings)?;
     daemon::pace(&settings)?;
     if !arguments.once {
         return daemon::run(&arguments.config, settings, console).await;
     }
     let agent = Agent::open(&settings)?;
-    let _lock = agent.memory.lock()?;
+    let _lock = agent.lock()?;
     let shutdown = Shutdown::watch(console);
     let result = agent.pass(&shutdown.ended).await?;
     show(&result, console)?;
@@ -69,16 +73,9 @@ fn absolute(path: &Path) -> Result<PathBuf, CommandError> {
         .map_err(|error| CommandError::usage(format!("`{}` is no path", path.display())).because(error))
 }
 
-/// Refuses every setting that would be ignored. Silently leaving out a signature check or a lease is worse than not
-/// starting.
+/// Refuses every setting that would be ignored. Silently leaving out a lease is worse than not starting.
 fn refuse_what_is_not_built(settings: &AgentSettings) -> Result<(), CommandError> {
-    let verifies = match settings.source.verify.mode {
-        VerifyMode::None => false,
-        VerifyMode::Head | VerifyMode::EveryCommit => true,
-    };
     let not_built = [
-        (verifies, "source.verify.mode", "Commits are not verified yet, and nothing is applied that should have been."),
-        (settings.report.signing_key_file.is_some(), "report.signingKeyFile", "Reports are not signed yet."),
         (
             matches!(settings.rules, Some(RuleSettings::Ruler { .. })),
             "rules.ruler",
@@ -86,16 +83,43 @@ fn refuse_what_is_not_built(settings: &AgentSettings) -> Result<(), CommandError
         ),
         (settings.events_topic.is_some(), "events", "Events are not sent yet."),
         (settings.lease_group.is_some(), "lease", "Run exactly one agent per environment."),
-        (
-            settings.http.as_ref().is_some_and(|http| http.webhook_secret_file.is_some()),
-            "http.webhookSecretFile",
-            "Webhooks are not received yet.",
-        ),
     ];
     for (is_set, setting, why) in not_built {
         if is_set {
             return Err(CommandError::usage(format!("the setting `{setting}` is not built yet"))
                 .hint(format!("{why} Take it out of the settings. Nothing was started.")));
+        }
+    }
+    Ok(())
+}
+
+/// Reads the keys whose signatures count. They are read for every pass, so that a key that was removed counts no more.
+fn trusted_keys(settings: &AgentSettings) -> Result<TrustedKeys, CommandError> {
+    let verify = &settings.source.verify;
+    match verify.mode {
+        VerifyMode::None => Ok(TrustedKeys::default()),
+        VerifyMode::Head | VerifyMode::EveryCommit => {
+            TrustedKeys::read(&verify.keys).map_err(|error| CommandError::usage(error.message).maybe_hint(error.hint))
+        }
+    }
+}
+
+/// Makes sure that the files which the settings name can be used now, before anything is started with them.
+fn check_files(settings: &AgentSettings) -> Result<(), CommandError> {
+    trusted_keys(settings)?;
+    if let Some(file) = &settings.report.signing_key_file {
+        SigningKey::read(file).map_err(|error| CommandError::usage(error.message).maybe_hint(error.hint))?;
+    }
+    if let Some(file) = settings.http.as_ref().and_then(|http| http.webhook_secret_file.as_deref()) {
+        hooks::read_secret(file).map_err(|problem| {
+            CommandError::usage(format!("`http.webhookSecretFile`: {problem}"))
+                .hint("It holds the secret that the forge signs webhooks with.")
+        })?;
+    }
+    for auth in [Some(&settings.source.auth), settings.report.auth.as_ref()].into_iter().flatten() {
+        for file in [&auth.password_file, &auth.ssh_key_passphrase_file].into_iter().flatten() {
+            secrets::read(surroundings::surroundings(), file)
+                .map_err(|error| CommandError::usage(format!("failed to read `{}`", file.display())).because(error))?;
         }
     }
     Ok(())
@@ -126,10 +150,10 @@ impl<'a> Agent<'a> {
                 url: settings.source.url.expose().to_owned(),
                 branch: settings.source.branch.clone(),
                 path: settings.source.path.clone(),
-                access: repository::remote_access(&settings.source.auth)?,
+                access: repository::remote_access(&settings.source.auth),
             },
         );
-        let mut branch = repository::branch_settings(Some(settings))?;
+        let mut branch = repository::branch_settings(Some(settings));
         branch.remote.get_or_insert_with(|| settings.source.url.expose().to_owned());
         let reports = git::report_repository(memory.directory())?;
         let branch = Arc::new(GitReportBranch::open(&reports, &settings.environment, branch)?);
@@ -149,6 +173,27 @@ impl<'a> Agent<'a> {
             drift: if settings.apply.correct_drift { DriftCorrection::Correct } else { DriftCorrection::Hold },
             accepted_cluster: settings.cluster.cluster_id.clone(),
         }
+    }
+
+    /// Makes sure that no other agent works with the same directory, and clears away what a killed one left.
+    fn lock(&self) -> Result<StateLock, CommandError> {
+        let lock = self.memory.lock()?;
+        git::remove_stale_locks(self.memory.directory());
+        Ok(lock)
+    }
+
+    /// Says whether a head that moved means nothing to the environment; remembers it then.
+    fn is_unchanged(&self, head: &str, known: &Known) -> Result<bool, CommandError> {
+        let source = self.source.clone().trusting(trusted_keys(self.settings)?);
+        let look = Look {
+            source: &source,
+            memory: &self.memory,
+            accept_revision: self.settings.source.accept_revision.as_deref(),
+            verify: self.settings.source.verify.mode,
+            clock: &SystemClock,
+            content: &|snapshot| Some(content_digest(snapshot, &self.settings.environment)),
+        };
+        Ok(is_unchanged(&look, head, known))
     }
 
     fn what_to_do(&self) -> WhatToDo {
@@ -171,10 +216,12 @@ impl<'a> Agent<'a> {
         let no_options = RuleArgs { rules_directory: None, rules_reload_url: None };
         let rules = no_options.directory(Some(self.settings))?.map(session::open_rules).transpose()?;
         let load = |snapshot: &Snapshot| self.load(snapshot, need);
+        let source = self.source.clone().trusting(trusted_keys(self.settings)?);
         Ok(run_pass(&AgentPass {
             environment: &self.settings.environment,
-            source: &self.source,
+            source: &source,
             accept_revision: self.settings.source.accept_revision.as_deref(),
+            verify: self.settings.source.verify.mode,
             load: &load,
             branch: Arc::clone(&self.branch) as _,
             memory: &self.memory,
@@ -194,7 +241,8 @@ impl<'a> Agent<'a> {
         let loaded = desired::load(snapshot, &self.settings.environment)
             .map_err(|error| Unloadable { message: error.message().to_owned(), details: error.render() })?;
         let secrets = passwords::of_desired(&self.secrets, snapshot, &loaded.desired, need);
-        Ok(Wanted { desired: loaded.desired, packs: loaded.packs, secrets })
+        let content = Some(content_digest(snapshot, &self.settings.environment));
+        Ok(Wanted { desired: loaded.desired, packs: loaded.packs, secrets, content })
     }
 }
 

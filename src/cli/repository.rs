@@ -4,10 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::arguments::RepositoryArgs;
 use super::error::CommandError;
-use super::surroundings::surroundings;
-use crate::config::secrets;
-use crate::config::settings::{AgentSettings, SourceAuthentication};
-use crate::domain::secret::Secret;
+use crate::config::settings::{AgentSettings, GitAuthentication};
 use crate::domain::snapshot::Snapshot;
 use crate::git::{self, GitReportBranch, RemoteAccess, ReportBranchSettings, RevisionSource, WorkTreeSource};
 use crate::ports::Source;
@@ -76,7 +73,7 @@ impl Repository {
         if self.state_directory().is_none() {
             return Ok(None);
         }
-        Ok(Some(GitReportBranch::open(&self.path, environment, branch_settings(settings)?)?))
+        Ok(Some(GitReportBranch::open(&self.path, environment, branch_settings(settings))?))
     }
 
     /// Returns where driftless keeps what belongs to this clone but not into git; `None` outside git.
@@ -86,10 +83,10 @@ impl Repository {
 }
 
 /// Turns an agent's settings into those of the report branch.
-pub(super) fn branch_settings(settings: Option<&AgentSettings>) -> Result<ReportBranchSettings, CommandError> {
+pub(super) fn branch_settings(settings: Option<&AgentSettings>) -> ReportBranchSettings {
     let mut branch = ReportBranchSettings::default();
-    let Some(settings) = settings else { return Ok(branch) };
-    let (report, auth) = (&settings.report, &settings.source.auth);
+    let Some(settings) = settings else { return branch };
+    let report = &settings.report;
     branch.branch = report.branch.clone();
     branch.remote = report.url.as_ref().map(|url| url.expose().to_owned());
     if let Some(name) = &report.author_name {
@@ -98,26 +95,19 @@ pub(super) fn branch_settings(settings: Option<&AgentSettings>) -> Result<Report
     if let Some(email) = &report.author_email {
         branch.author_email = email.clone();
     }
-    branch.access = remote_access(auth)?;
-    Ok(branch)
+    branch.signing_key_file = report.signing_key_file.clone();
+    branch.access = remote_access(report.auth.as_ref().unwrap_or(&settings.source.auth));
+    branch
 }
 
-/// Reads the files that the login to git needs.
-pub(super) fn remote_access(auth: &SourceAuthentication) -> Result<RemoteAccess, CommandError> {
-    Ok(RemoteAccess {
+/// Turns the settings of a login into those of the git adapter, which reads the files whenever it connects.
+pub(super) fn remote_access(auth: &GitAuthentication) -> RemoteAccess {
+    RemoteAccess {
         user: auth.username.clone(),
-        token: read_secret(auth.password_file.as_deref())?,
+        token_file: auth.password_file.clone(),
         ssh_key_file: auth.ssh_key_file.clone(),
-        ssh_key_passphrase: read_secret(auth.ssh_key_passphrase_file.as_deref())?,
+        ssh_key_passphrase_file: auth.ssh_key_passphrase_file.clone(),
         known_hosts_file: auth.known_hosts_file.clone(),
         ca_file: auth.ca_file.clone(),
-    })
-}
-
-fn read_secret(path: Option<&Path>) -> Result<Option<Secret>, CommandError> {
-    path.map(|path| {
-        secrets::read(surroundings(), path)
-            .map_err(|error| CommandError::usage(format!("failed to read `{}`", path.display())).because(error))
-    })
-    .transpose()
+    }
 }

@@ -1,14 +1,14 @@
 //! Text to settings: one pass over the whole file, in the order in which people write it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
 use super::reader::{Reader, Section};
 use super::settings::{
     AgentSettings, ApplyMode, ApplySettings, ClusterAccess, ClusterSettings, DriftSettings, ForgeLogin, ForgeSettings,
-    ForgeType, HttpSettings, HttpTlsSettings, ReportSettings, RepositoryUrl, RuleSettings, SecretSettings,
-    SourceAuthentication, SourceSettings, VerifyMode, VerifySettings,
+    ForgeType, GitAuthentication, HttpSettings, HttpTlsSettings, ReportSettings, RepositoryUrl, RuleSettings,
+    SecretSettings, SourceSettings, VerifyMode, VerifySettings,
 };
 use super::substitute::{Surroundings, resolve};
 use super::{tree, values};
@@ -34,11 +34,11 @@ const ROOT: &[&str] = &[
     "stateDirectory",
 ];
 const SOURCE: &[&str] = &["url", "branch", "path", "interval", "auth", "verify", "acceptRevision"];
-const SOURCE_AUTH: &[&str] =
+const GIT_AUTH: &[&str] =
     &["sshKeyFile", "sshKeyPassphraseFile", "knownHostsFile", "username", "passwordFile", "caFile"];
 const CLUSTER: &[&str] = &["propertiesFile", "properties", "sandbox", "clusterId"];
 const APPLY: &[&str] = &["mode", "correctDrift", "prune", "maxDeletions", "timeout"];
-const REPORT: &[&str] = &["url", "branch", "author", "signingKeyFile"];
+const REPORT: &[&str] = &["url", "branch", "author", "signingKeyFile", "auth"];
 const HTTP: &[&str] = &["listen", "tokenFile", "tls", "allowedHosts", "webhookSecretFile"];
 const FORGE: &[&str] = &["type", "apiUrl", "repository", "tokenFile", "app", "interval", "forks", "label"];
 const FORGE_APP: &[&str] = &["id", "installationId", "privateKeyFile"];
@@ -50,7 +50,7 @@ pub fn parse(
     directory: &Path,
     surroundings: Surroundings<'_>,
 ) -> Result<AgentSettings, Vec<Diagnostic>> {
-    let mut reader = Reader { file, directory, surroundings, diagnostics: Vec::new() };
+    let mut reader = Reader { file, directory, surroundings, diagnostics: Vec::new(), files: BTreeSet::new() };
     let settings = match tree::parse(text) {
         Ok(node) => reader.section(&node, "", ROOT).and_then(|root| agent(&mut reader, &root)),
         Err(problem) => {
@@ -111,6 +111,7 @@ fn agent(reader: &mut Reader<'_>, root: &Section<'_>) -> Option<AgentSettings> {
         lease_group,
         http,
         state_directory,
+        files: std::mem::take(&mut reader.files),
     })
 }
 
@@ -140,20 +141,23 @@ fn source(reader: &mut Reader<'_>, root: &Section<'_>) -> Option<SourceSettings>
     let branch = reader.parsed(&section, "branch", values::branch).unwrap_or_else(|| "main".to_owned());
     let path = reader.parsed(&section, "path", inside_repository).unwrap_or_else(|| ".".to_owned());
     let interval = reader.parsed(&section, "interval", values::interval).unwrap_or(Duration::from_secs(60));
-    let auth = match reader.subsection(&section, "auth", SOURCE_AUTH) {
-        Some(auth) => SourceAuthentication {
-            ssh_key_file: reader.path(&auth, "sshKeyFile"),
-            ssh_key_passphrase_file: reader.path(&auth, "sshKeyPassphraseFile"),
-            known_hosts_file: reader.path(&auth, "knownHostsFile"),
-            username: reader.string(&auth, "username"),
-            password_file: reader.path(&auth, "passwordFile"),
-            ca_file: reader.path(&auth, "caFile"),
-        },
-        None => SourceAuthentication::default(),
-    };
+    let auth = authentication(reader, &section).unwrap_or_default();
     let verify = verify(reader, &section);
     let accept_revision = reader.parsed(&section, "acceptRevision", values::commit);
     Some(SourceSettings { url: url?, branch, path, interval, auth, verify, accept_revision })
+}
+
+/// Reads the `auth` of a repository.
+fn authentication(reader: &mut Reader<'_>, repository: &Section<'_>) -> Option<GitAuthentication> {
+    let auth = reader.subsection(repository, "auth", GIT_AUTH)?;
+    Some(GitAuthentication {
+        ssh_key_file: reader.path(&auth, "sshKeyFile"),
+        ssh_key_passphrase_file: reader.path(&auth, "sshKeyPassphraseFile"),
+        known_hosts_file: reader.path(&auth, "knownHostsFile"),
+        username: reader.string(&auth, "username"),
+        password_file: reader.path(&auth, "passwordFile"),
+        ca_file: reader.path(&auth, "caFile"),
+    })
 }
 
 fn verify(reader: &mut Reader<'_>, source: &Section<'_>) -> VerifySettings {
@@ -163,6 +167,7 @@ fn verify(reader: &mut Reader<'_>, source: &Section<'_>) -> VerifySettings {
     let modes = [("none", VerifyMode::None), ("head", VerifyMode::Head), ("every-commit", VerifyMode::EveryCommit)];
     let mode = reader.choice(&section, "mode", &modes).unwrap_or_default();
     let keys: Vec<_> = reader.list(&section, "keys").iter().map(|key| resolve(reader.directory, key)).collect();
+    reader.files.extend(keys.iter().cloned());
     if mode != VerifyMode::None && section.get("keys").is_none() {
         reader.missing(&section, "keys", "name the files or directories with the public keys that are trusted");
     }
@@ -264,10 +269,11 @@ fn drift(reader: &mut Reader<'_>, root: &Section<'_>) -> DriftSettings {
 
 fn secrets(reader: &mut Reader<'_>, root: &Section<'_>) -> SecretSettings {
     match reader.subsection(root, "secrets", &["directory", "ageIdentityFile"]) {
-        Some(section) => SecretSettings {
-            directory: reader.path(&section, "directory"),
-            age_identity_file: reader.path(&section, "ageIdentityFile"),
-        },
+        Some(section) => {
+            let directory = reader.path(&section, "directory");
+            reader.files.extend(directory.clone());
+            SecretSettings { directory, age_identity_file: reader.path(&section, "ageIdentityFile") }
+        }
         None => SecretSettings::default(),
     }
 }
@@ -312,6 +318,7 @@ fn report(reader: &mut Reader<'_>, root: &Section<'_>, environment: &str) -> Opt
             author_name: None,
             author_email: None,
             signing_key_file: None,
+            auth: None,
         });
     };
     let named = |raw: &str| values::branch(&raw.replace("{environment}", environment));
@@ -324,6 +331,7 @@ fn report(reader: &mut Reader<'_>, root: &Section<'_>, environment: &str) -> Opt
         author_name: author.as_ref().and_then(|author| reader.string(author, "name")),
         author_email: author.as_ref().and_then(|author| reader.string(author, "email")),
         signing_key_file: reader.path(&section, "signingKeyFile"),
+        auth: authentication(reader, &section),
     })
 }
 

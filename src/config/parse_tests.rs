@@ -79,7 +79,7 @@ apply: {mode: observe, correctDrift: true, prune: true, maxDeletions: 5, timeout
 drift: {schedule: 0 0 * * * *}
 secrets: {directory: secrets, ageIdentityFile: identity.txt}
 rules: {directory: rules, reloadUrl: \"http://localhost:9090/\"}
-report: {url: git@git.example.org:reports.git, branch: \"reports/{environment}\", author: {name: D, email: d@example.org}, signingKeyFile: k}
+report: {url: git@git.example.org:reports.git, branch: \"reports/{environment}\", author: {name: D, email: d@example.org}, signingKeyFile: k, auth: {sshKeyFile: id-report}}
 forge: {type: gitea, apiUrl: https://git.example.org/api/v1, repository: org/kafka, tokenFile: t, interval: 45s}
 events: {topic: driftless.events}
 lease: {group: driftless-prod}
@@ -106,6 +106,12 @@ stateDirectory: state
     );
     assert_eq!(settings.report.branch, "reports/prod");
     assert_eq!(settings.report.author_email.as_deref(), Some("d@example.org"));
+    assert_eq!(settings.report.auth.as_ref().and_then(|auth| auth.ssh_key_file.clone()), path("id-report"));
+    // What is watched: secrets, and not what the agent itself writes.
+    let named = ["id", "pass", "token", "ca.pem", "trusted/", "secrets", "identity.txt", "k", "id-report", "t", "w"];
+    let watched: BTreeSet<PathBuf> = named.into_iter().filter_map(path).chain([PathBuf::from("/known")]).collect();
+    assert!(settings.files.is_superset(&watched), "{:?}", settings.files);
+    assert!(["rules", "state"].into_iter().filter_map(path).all(|own| !settings.files.contains(&own)));
     assert!(settings.report.url.is_some_and(|url| url.expose() == "git@git.example.org:reports.git"));
     assert!(settings.forge.is_some_and(|forge| forge.forge_type == ForgeType::Gitea
         && Some(forge.login) == path("t").map(ForgeLogin::TokenFile)

@@ -1,5 +1,6 @@
 //! Walks the tree of a settings file and gathers every problem on the way.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::substitute::{Surroundings, resolve, substitute};
@@ -13,6 +14,8 @@ pub(crate) struct Reader<'a> {
     pub(crate) directory: &'a Path,
     pub(crate) surroundings: Surroundings<'a>,
     pub(crate) diagnostics: Vec<Diagnostic>,
+    /// What was named that may change: see [`super::settings::AgentSettings::files`].
+    pub(crate) files: BTreeSet<PathBuf>,
 }
 
 /// A mapping of settings with its own name, such as `source.auth`; empty at the root.
@@ -105,7 +108,7 @@ impl Reader<'_> {
             self.error("invalid-setting", self.at(node), message, None);
             return None;
         };
-        match substitute(raw, self.directory, self.surroundings) {
+        match substitute(raw, self.directory, self.surroundings, &mut self.files) {
             Ok(text) => Some(text),
             Err(reason) => {
                 self.error("unresolved-setting", self.at(node), format!("`{name}` {reason}"), None);
@@ -139,10 +142,14 @@ impl Reader<'_> {
         self.parsed(section, key, |raw| if raw.is_empty() { Err("is empty".to_owned()) } else { Ok(raw.to_owned()) })
     }
 
-    /// Reads a path, relative to the settings file's directory.
+    /// Reads a path, relative to the settings file's directory. What is named `...File` is read again when it changes.
     pub(crate) fn path(&mut self, section: &Section<'_>, key: &str) -> Option<PathBuf> {
         let directory = self.directory;
-        self.string(section, key).map(|path| resolve(directory, &path))
+        let path = self.string(section, key).map(|path| resolve(directory, &path));
+        if key.ends_with("File") {
+            self.files.extend(path.clone());
+        }
+        path
     }
 
     /// Reads one of a few words.

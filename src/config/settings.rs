@@ -2,7 +2,7 @@
 //!
 //! No type in here has `Debug`: settings can hold passwords (`cluster.properties`, the address of a repository).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -38,6 +38,9 @@ pub struct AgentSettings {
     pub http: Option<HttpSettings>,
     /// The agent's own directory; absent means the default of the command.
     pub state_directory: Option<PathBuf>,
+    /// The files, and directories of files, that the settings are read from or name as secrets: what they hold may change while
+    /// the agent runs.
+    pub files: BTreeSet<PathBuf>,
 }
 
 /// The config repository.
@@ -51,7 +54,7 @@ pub struct SourceSettings {
     /// Time between two fetches.
     pub interval: Duration,
     /// How to log in.
-    pub auth: SourceAuthentication,
+    pub auth: GitAuthentication,
     /// Whose signatures are needed.
     pub verify: VerifySettings,
     /// A commit that is accepted although it does not descend from the last applied one.
@@ -73,6 +76,17 @@ impl RepositoryUrl {
         &self.0
     }
 
+    /// Returns the directory, when the repository lies on this machine.
+    pub fn local_path(&self) -> Option<PathBuf> {
+        if let Some(rest) = self.0.strip_prefix("file://") {
+            let path = rest.strip_prefix("localhost").unwrap_or(rest);
+            return Some(PathBuf::from(percent_encoding::percent_decode_str(path).decode_utf8_lossy().into_owned()));
+        }
+        // As in git, `host:path` is ssh unless a slash comes before the colon.
+        let is_remote = self.0.contains("://") || self.0.split_once(':').is_some_and(|(host, _)| !host.contains('/'));
+        (!is_remote).then(|| PathBuf::from(&self.0))
+    }
+
     /// Returns the address without what stands before the host's `@`.
     pub fn shown(&self) -> String {
         match self.0.split_once("://").map(|(scheme, rest)| (scheme, rest, rest.find('/').unwrap_or(rest.len()))) {
@@ -85,9 +99,9 @@ impl RepositoryUrl {
     }
 }
 
-/// How to log in to the repository. What is absent is left to git's own means (the SSH agent, no login).
+/// How to log in to a git repository. What is absent is left to git's own means (the SSH agent, no login).
 #[derive(Default)]
-pub struct SourceAuthentication {
+pub struct GitAuthentication {
     /// Private key for SSH.
     pub ssh_key_file: Option<PathBuf>,
     /// File with the passphrase of that key.
@@ -210,8 +224,10 @@ pub struct ReportSettings {
     pub author_name: Option<String>,
     /// Address of the commits' author.
     pub author_email: Option<String>,
-    /// Key that signs the commits.
+    /// SSH key that signs the commits.
     pub signing_key_file: Option<PathBuf>,
+    /// How to log in to push them; absent means as to the source.
+    pub auth: Option<GitAuthentication>,
 }
 
 /// The kinds of forges.
@@ -299,6 +315,18 @@ mod tests {
             ("/srv/kafka.git", "/srv/kafka.git"),
         ] {
             assert_eq!(RepositoryUrl::new(url.to_owned()).shown(), shown);
+        }
+    }
+
+    #[test]
+    fn only_an_address_of_this_machine_has_a_path() {
+        for (url, path) in [
+            ("/srv/kafka.git", Some("/srv/kafka.git")),
+            ("file:///srv/a%20b.git", Some("/srv/a b.git")),
+            ("git@git.example.org:kafka.git", None),
+            ("https://git.example.org/kafka.git", None),
+        ] {
+            assert_eq!(RepositoryUrl::new(url.to_owned()).local_path(), path.map(PathBuf::from), "{url}");
         }
     }
 }

@@ -1,5 +1,6 @@
 //! `${env:NAME}` and `${file:PATH}` inside settings.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -14,7 +15,14 @@ pub struct Surroundings<'a> {
 
 /// Replaces every `${env:NAME}` and `${file:PATH}` in `raw`; `$${` stands for a literal `${`. What is put in is not
 /// looked at again. One line break at the end of a file is left out. The error is a sentence that never holds a value.
-pub(crate) fn substitute(raw: &str, directory: &Path, surroundings: Surroundings<'_>) -> Result<String, String> {
+///
+/// Files that are named are added to `files`.
+pub(crate) fn substitute(
+    raw: &str,
+    directory: &Path,
+    surroundings: Surroundings<'_>,
+    files: &mut BTreeSet<PathBuf>,
+) -> Result<String, String> {
     let mut result = String::with_capacity(raw.len());
     let mut rest = raw;
     while let Some(start) = rest.find("${") {
@@ -29,19 +37,25 @@ pub(crate) fn substitute(raw: &str, directory: &Path, surroundings: Surroundings
             return Err("has a `${` without its `}`; write `$${` for a literal `${`".to_owned());
         };
         let reference = &rest[start + 2..start + length];
-        result.push_str(&look_up(reference, directory, surroundings)?);
+        result.push_str(&look_up(reference, directory, surroundings, files)?);
         rest = &rest[start + length + 1..];
     }
     result.push_str(rest);
     Ok(result)
 }
 
-fn look_up(reference: &str, directory: &Path, surroundings: Surroundings<'_>) -> Result<String, String> {
+fn look_up(
+    reference: &str,
+    directory: &Path,
+    surroundings: Surroundings<'_>,
+    files: &mut BTreeSet<PathBuf>,
+) -> Result<String, String> {
     match reference.split_once(':') {
         Some(("env", name)) if !name.is_empty() => (surroundings.environment)(name)
             .ok_or_else(|| format!("needs the environment variable `{name}`, which is not set")),
         Some(("file", path)) if !path.is_empty() => {
             let path = resolve(directory, path);
+            files.insert(path.clone());
             let bytes = (surroundings.read_file)(&path)
                 .map_err(|error| format!("needs the file `{}`, which cannot be read: {error}", path.display()))?;
             let text = String::from_utf8(bytes)
@@ -75,7 +89,7 @@ mod tests {
             Some(_) | None => Err(io::Error::from(io::ErrorKind::NotFound)),
         };
         let surroundings = Surroundings { environment: &environment, read_file: &read_file };
-        substitute(raw, Path::new("/etc/driftless"), surroundings)
+        substitute(raw, Path::new("/etc/driftless"), surroundings, &mut BTreeSet::new())
     }
 
     #[test]

@@ -4,21 +4,27 @@ use std::path::{Path, PathBuf};
 
 use git2::{Config, Cred, CredentialType, Error, ErrorClass, ErrorCode, RemoteCallbacks};
 
-use super::server_trust;
+use super::{server_trust, timeouts};
 use crate::domain::secret::Secret;
 
+/// The most bytes that one fetch may bring. A config repository with all of its history has a small part of that; a hostile one must
+/// not fill the disk.
+const LARGEST_TRANSFER: usize = 4 << 30;
+/// The largest file that is taken for a password.
+const LARGEST_SECRET: u64 = 64 << 10;
+
 /// How to authenticate to a remote. All of it is optional: then the ssh agent and git's credential helper are asked,
-/// as git itself does. Has no `Debug`, because it holds secrets.
-#[derive(Clone, Default)]
+/// as git itself does. Holds no secret, only where secrets are.
+#[derive(Debug, Clone, Default)]
 pub struct RemoteAccess {
     /// User name for https, and for ssh when the URL has none. Default: `git` for ssh, `x-access-token` with a token.
     pub user: Option<String>,
-    /// Password or token for https.
-    pub token: Option<Secret>,
+    /// File with the password or token for https. Read for every connection, so that a renewed one counts.
+    pub token_file: Option<PathBuf>,
     /// Private key for ssh; without it the ssh agent is asked.
     pub ssh_key_file: Option<PathBuf>,
-    /// Passphrase of that key.
-    pub ssh_key_passphrase: Option<Secret>,
+    /// File with the passphrase of that key.
+    pub ssh_key_passphrase_file: Option<PathBuf>,
     /// Host keys that are trusted, instead of those in `~/.ssh/known_hosts`.
     pub known_hosts_file: Option<PathBuf>,
     /// Certificates that are trusted for https, beside the system's.
@@ -28,9 +34,11 @@ pub struct RemoteAccess {
 /// Makes the callbacks that give libgit2 one credential after the other, each once: libgit2 asks again and again for
 /// as long as it gets an answer.
 pub(super) fn callbacks<'a>(access: &'a RemoteAccess, config: Config, url: &str) -> RemoteCallbacks<'a> {
+    timeouts::set();
     let mut callbacks = RemoteCallbacks::new();
     let mut tried = Tried::default();
     callbacks.credentials(move |url, user, allowed| tried.next(access, &config, url, user, allowed));
+    callbacks.transfer_progress(|progress| progress.received_bytes() <= LARGEST_TRANSFER);
     let port = port(url);
     callbacks.certificate_check(move |certificate, host| server_trust::check(access, certificate, host, port));
     callbacks
@@ -68,16 +76,17 @@ impl Tried {
         if allowed.contains(CredentialType::SSH_KEY) {
             if let Some(file) = &access.ssh_key_file {
                 if first(&mut self.key_file) {
-                    return ssh_key(ssh_user, file, access.ssh_key_passphrase.as_ref());
+                    return ssh_key(ssh_user, file, access.ssh_key_passphrase_file.as_deref());
                 }
             } else if first(&mut self.agent) {
                 return Cred::ssh_key_from_agent(ssh_user);
             }
         }
         if allowed.contains(CredentialType::USER_PASS_PLAINTEXT) {
-            if let Some(token) = &access.token {
+            if let Some(file) = &access.token_file {
                 if first(&mut self.token) {
-                    return Cred::userpass_plaintext(user.unwrap_or("x-access-token"), text(token)?);
+                    let token = read(file)?;
+                    return Cred::userpass_plaintext(user.unwrap_or("x-access-token"), text(&token)?);
                 }
             } else if first(&mut self.helper) {
                 return Cred::credential_helper(config, url, user).map_err(|_| refused(self.what_was_tried()));
@@ -109,12 +118,24 @@ fn first(tried: &mut bool) -> bool {
     !std::mem::replace(tried, true)
 }
 
-fn ssh_key(user: &str, file: &Path, passphrase: Option<&Secret>) -> Result<Cred, Error> {
+fn ssh_key(user: &str, file: &Path, passphrase_file: Option<&Path>) -> Result<Cred, Error> {
     if !file.is_file() {
         let message = format!("the ssh key file `{}` is not there", file.display());
         return Err(Error::new(ErrorCode::Auth, ErrorClass::Ssh, message));
     }
-    Cred::ssh_key(user, None, file, passphrase.map(text).transpose()?)
+    let passphrase = passphrase_file.map(read).transpose()?;
+    Cred::ssh_key(user, None, file, passphrase.as_ref().map(text).transpose()?)
+}
+
+fn read(file: &Path) -> Result<Secret, Error> {
+    let failed = |why: &dyn std::fmt::Display| {
+        Error::new(ErrorCode::Auth, ErrorClass::Callback, format!("`{}` cannot be read: {why}", file.display()))
+    };
+    let size = std::fs::metadata(file).map_err(|error| failed(&error.kind()))?.len();
+    if size > LARGEST_SECRET {
+        return Err(failed(&format!("it has more than {LARGEST_SECRET} bytes")));
+    }
+    std::fs::read(file).map(Secret::new).map_err(|error| failed(&error.kind()))
 }
 
 fn text(secret: &Secret) -> Result<&str, Error> {
@@ -132,7 +153,9 @@ mod tests {
 
     #[test]
     fn every_credential_is_offered_once_and_then_the_error_says_what_was_tried() {
-        let access = RemoteAccess { token: Some(Secret::new("hunter2")), ..RemoteAccess::default() };
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        std::fs::write(file.path(), "hunter2\n").expect("written");
+        let access = RemoteAccess { token_file: Some(file.path().to_owned()), ..RemoteAccess::default() };
         let config = Config::new().expect("a configuration");
         let mut tried = Tried::default();
         let mut ask =
@@ -142,6 +165,10 @@ mod tests {
         assert_eq!(error.code(), ErrorCode::Auth);
         assert!(error.message().contains("the configured token"), "{}", error.message());
         assert!(!error.message().contains("hunter2"));
+        drop(file);
+        let answer =
+            Tried::default().next(&access, &config, "https://host/a", None, CredentialType::USER_PASS_PLAINTEXT);
+        assert!(answer.err().expect("a refusal").message().contains("cannot be read"));
     }
 
     #[test]

@@ -4,16 +4,19 @@
 //! the new one is whole; so a killed process leaves a mirror or none, never half of one that is taken for whole.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use git2::{ErrorClass, ErrorCode, ObjectType, Oid, Repository, TreeWalkMode, TreeWalkResult};
+use jiff::Timestamp;
 use tracing::warn;
 
 use super::credentials::RemoteAccess;
 use super::error::{explain, explain_open, source_error};
 use super::remote::BranchRemote;
 use super::revision::RevisionSource;
+use super::signature::{self, TrustedKeys};
 use crate::domain::snapshot::Snapshot;
-use crate::ports::{Source, SourceError, SourceMirror};
+use crate::ports::{CommitDistrust, SignedCommits, Source, SourceError, SourceMirror};
 
 const MIRROR: &str = "source.git";
 const UNFINISHED: &str = "source.git.new-";
@@ -37,6 +40,7 @@ pub struct MirrorSettings {
 pub struct Mirror {
     directory: PathBuf,
     settings: MirrorSettings,
+    keys: Arc<TrustedKeys>,
 }
 
 /// Why the mirror could not be brought up to date.
@@ -50,7 +54,13 @@ enum Failure {
 impl Mirror {
     /// Names the mirror below the agent's directory. Reads and writes nothing yet.
     pub fn new(directory: &Path, settings: MirrorSettings) -> Self {
-        Self { directory: directory.to_owned(), settings }
+        Self { directory: directory.to_owned(), settings, keys: Arc::default() }
+    }
+
+    /// Names the keys whose signatures count. Without any, no signature does.
+    #[must_use]
+    pub fn trusting(self, keys: TrustedKeys) -> Self {
+        Self { keys: Arc::new(keys), ..self }
     }
 
     fn path(&self) -> PathBuf {
@@ -201,9 +211,39 @@ impl SourceMirror for Mirror {
             }
         }
     }
+
+    fn distrusted(
+        &self,
+        head: &str,
+        commits: &SignedCommits<'_>,
+        now: Timestamp,
+    ) -> Result<Option<CommitDistrust>, SourceError> {
+        self.in_whole_history(head, |repository| signature::distrusted(repository, &self.keys, head, commits, now))
+    }
+
+    fn replaces(&self, head: &str, replaced: &str, now: Timestamp) -> Result<bool, SourceError> {
+        self.in_whole_history(head, |repository| signature::replaces(repository, &self.keys, head, replaced, now))
+    }
 }
 
 impl Mirror {
+    /// Reads the history; when that fails because of a hole in it, once more from a new clone.
+    fn in_whole_history<T>(
+        &self,
+        head: &str,
+        read: impl Fn(&Repository) -> Result<T, SourceError>,
+    ) -> Result<T, SourceError> {
+        let open = || Repository::open_bare(self.path()).map_err(|error| explain_open(&self.path(), &error));
+        match open().and_then(|repository| read(&repository)) {
+            Err(error) if !self.has_whole_history(head) => {
+                warn!(problem = %error, "the mirror of the source is damaged and cloned again");
+                self.clone_anew()?;
+                read(&open()?)
+            }
+            done_or_failed => done_or_failed,
+        }
+    }
+
     fn has_whole_history(&self, revision: &str) -> bool {
         let check = || -> Result<(), git2::Error> {
             let repository = Repository::open_bare(self.path())?;
@@ -229,18 +269,39 @@ impl Mirror {
     }
 }
 
-/// Says whether an error is about the repository on this machine and not about the remote.
+/// Says whether an error may be about the repository on this machine and not about the remote. Where it was the remote after all, a
+/// new clone fails too, and the mirror stays.
 pub(super) fn is_local(error: &git2::Error) -> bool {
-    matches!(
+    let of_connection = matches!(
         error.class(),
-        ErrorClass::Odb
-            | ErrorClass::Object
-            | ErrorClass::Zlib
-            | ErrorClass::Reference
-            | ErrorClass::Repository
-            | ErrorClass::Tree
-            | ErrorClass::Config
-    )
+        ErrorClass::Net | ErrorClass::Http | ErrorClass::Ssh | ErrorClass::Ssl | ErrorClass::Callback
+    );
+    let of_remote =
+        matches!(error.code(), ErrorCode::Auth | ErrorCode::Certificate | ErrorCode::Eof | ErrorCode::Timeout);
+    !of_connection && !of_remote
+}
+
+/// Removes the locks in the report branch's repository that a killed process left. Only for who holds the agent's own lock: then
+/// nobody else can be at work there.
+pub fn remove_stale_locks(directory: &Path) {
+    let repository = directory.join(REPORTS);
+    let mut ahead = vec![repository.join("refs")];
+    let mut found = vec![repository.join("packed-refs.lock"), repository.join("config.lock")];
+    while let Some(directory) = ahead.pop() {
+        for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                ahead.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "lock") {
+                found.push(path);
+            }
+        }
+    }
+    for lock in found {
+        if std::fs::remove_file(&lock).is_ok() {
+            warn!(lock = %lock.display(), "a lock that a killed process left is removed");
+        }
+    }
 }
 
 /// Makes sure that there is a bare repository for the report branch below the agent's directory, and returns its path. Unlike the

@@ -14,15 +14,18 @@ mod remote;
 mod report_branch;
 mod revision;
 mod server_trust;
+mod signature;
+mod timeouts;
 mod tree_edit;
 mod work_tree;
 
 pub use credentials::RemoteAccess;
-pub use mirror::{Mirror, MirrorSettings, report_repository};
+pub use mirror::{Mirror, MirrorSettings, remove_stale_locks, report_repository};
 pub use open::state_directory;
 pub use pull_requests::{MergeLimits, PullRequests};
 pub use report_branch::{GitReportBranch, ReportBranchSettings};
 pub use revision::RevisionSource;
+pub use signature::{SigningKey, TrustedKeys};
 pub use work_tree::WorkTreeSource;
 
 /// Bounds of what is read from a repository, so that a hostile one costs bounded memory and time.

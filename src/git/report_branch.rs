@@ -17,6 +17,7 @@ use super::error::{explain, explain_open, source_error};
 use super::local_push::Pushed;
 use super::open::locate_required;
 use super::remote::BranchRemote;
+use super::signature::SigningKey;
 use super::tree_edit::{self, Directory};
 use crate::ports::{BranchChange, ReportBranch, SourceError};
 
@@ -38,6 +39,8 @@ pub struct ReportBranchSettings {
     pub author_email: String,
     /// How to authenticate to the remote.
     pub access: RemoteAccess,
+    /// The private SSH key that signs commits. Read for every commit.
+    pub signing_key_file: Option<PathBuf>,
 }
 
 impl Default for ReportBranchSettings {
@@ -48,6 +51,7 @@ impl Default for ReportBranchSettings {
             author_name: "driftless".to_owned(),
             author_email: "driftless@localhost".to_owned(),
             access: RemoteAccess::default(),
+            signing_key_file: None,
         }
     }
 }
@@ -139,18 +143,34 @@ impl GitReportBranch {
         parents: &[Commit<'_>],
         local: Option<Oid>,
     ) -> Result<Option<Oid>, SourceError> {
-        let write = || {
-            let time = Time::new(change.timestamp, 0);
-            let author = Signature::new(&self.settings.author_name, &self.settings.author_email, &time)?;
-            let tree = repository.find_tree(tree)?;
-            let parents: Vec<&Commit<'_>> = parents.iter().collect();
-            repository.commit(None, &author, &author, &change.message, &tree, &parents)
-        };
-        let commit = write().map_err(|error| self.failed("commit to", &error))?;
+        let commit = self.write_commit(repository, change, tree, parents)?;
         let kind = if parents.is_empty() { "commit (initial)" } else { "commit" };
         let subject = change.message.lines().next().unwrap_or_default();
         let moved = self.move_local(repository, local, commit, &format!("{kind}: {subject}"))?;
         Ok(moved.then_some(commit))
+    }
+
+    /// Writes a commit that no branch has yet.
+    fn write_commit(
+        &self,
+        repository: &Repository,
+        change: &BranchChange,
+        tree: Oid,
+        parents: &[Commit<'_>],
+    ) -> Result<Oid, SourceError> {
+        let failed = |error: git2::Error| self.failed("commit to", &error);
+        let time = Time::new(change.timestamp, 0);
+        let author = Signature::new(&self.settings.author_name, &self.settings.author_email, &time).map_err(failed)?;
+        let tree = repository.find_tree(tree).map_err(failed)?;
+        let (message, parents): (_, Vec<&Commit<'_>>) = (&change.message, parents.iter().collect());
+        let Some(file) = &self.settings.signing_key_file else {
+            return repository.commit(None, &author, &author, message, &tree, &parents).map_err(failed);
+        };
+        let key = SigningKey::read(file)?;
+        let content = repository.commit_create_buffer(&author, &author, message, &tree, &parents).map_err(failed)?;
+        let content = std::str::from_utf8(&content)
+            .map_err(|_| source_error("failed to sign the report: its message is not UTF-8", ""))?;
+        key.commit(repository, content)
     }
 
     /// Moves the local branch from one commit to another; `false` when it was not there any more.

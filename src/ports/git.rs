@@ -30,6 +30,36 @@ pub trait SourceMirror: Send + Sync {
 
     /// Says whether `newer` is `older` or descends from it. An `older` that nobody has any more is no ancestor.
     fn descends(&self, newer: &str, older: &str) -> Result<bool, SourceError>;
+
+    /// Says which of these commits is not signed by a trusted key that counts at that time; `None` when all are.
+    fn distrusted(
+        &self,
+        head: &str,
+        commits: &SignedCommits<'_>,
+        now: jiff::Timestamp,
+    ) -> Result<Option<CommitDistrust>, SourceError>;
+
+    /// Says whether a commit of `head`'s history that `replaced` does not have says, signed by a trusted key, that its
+    /// branch replaces `replaced` (trailer `Driftless-Replaces: ID`). Never without trusted keys.
+    fn replaces(&self, head: &str, replaced: &str, now: jiff::Timestamp) -> Result<bool, SourceError>;
+}
+
+/// Which commits must be signed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SignedCommits<'a> {
+    /// The head.
+    Head,
+    /// The head, and every commit that is reachable from it and from none of these.
+    EveryOneSince(Vec<&'a str>),
+}
+
+/// A commit whose signature does not count.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommitDistrust {
+    /// Its full id.
+    pub commit: String,
+    /// Why, with the key's fingerprint; fits after "the commit `ID` ".
+    pub words: String,
 }
 
 /// What merging a pull request would make of the config repository.

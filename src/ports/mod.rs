@@ -10,7 +10,10 @@ mod state;
 pub use clock::Clock;
 pub use cluster::{Cluster, ClusterError, ClusterErrorKind, DryRun, ResourceError};
 pub use forge::{Annotation, Comment, CommitState, CommitStatus, Forge, ForgeError, ForgeErrorKind, PullRequest};
-pub use git::{BranchChange, Merge, PullRequestSource, ReportBranch, Source, SourceError, SourceMirror};
+pub use git::{
+    BranchChange, CommitDistrust, Merge, PullRequestSource, ReportBranch, SignedCommits, Source, SourceError,
+    SourceMirror,
+};
 pub use rules::{RuleStore, RuleStoreError};
 pub use state::{
     AgentMemory, AgentRecord, CredentialId, Journal, JournalContents, JournalEntry, JournalPhase, JournalRun,

@@ -259,7 +259,7 @@ pub fn moved(origin: Origin) -> bool {
 }
 
 fn sync(pass: &PassOutcome<'_>, counts: &StatusCounts) -> SyncState {
-    if pass.problem.is_some() || pass.plan.is_none() {
+    if unfinished(pass).is_some() || pass.plan.is_none() {
         return SyncState::Unknown;
     }
     let applied_all = pass.apply.is_some_and(|apply| apply.not_done() == 0 && !apply.interrupted);
@@ -270,11 +270,29 @@ fn sync(pass: &PassOutcome<'_>, counts: &StatusCounts) -> SyncState {
     if counts.unknown > 0 { SyncState::Unknown } else { SyncState::Synced }
 }
 
+/// Returns the problem that kept the pass from being finished. What was seen and done, and only could not be written down,
+/// stands all the same.
+fn unfinished<'a>(pass: &PassOutcome<'a>) -> Option<&'a Problem> {
+    let is_unreported = |problem: &Problem| problem.reason == ProblemReason::ReportFailed && pass.plan.is_some();
+    pass.problem.filter(|problem| !is_unreported(problem))
+}
+
 /// Maps what happened to one reason, in one place: what a person must do about comes first.
 fn verdict(pass: &PassOutcome<'_>, counts: &StatusCounts, sync: SyncState) -> (&'static str, String) {
-    if let Some(problem) = pass.problem {
+    if let Some(problem) = unfinished(pass) {
         return (problem.reason.as_str(), problem.message.clone());
     }
+    let (reason, message) = verdict_of_plan(pass, counts, sync);
+    match pass.problem {
+        None => (reason, message),
+        Some(unreported) => {
+            let reason = if sync == SyncState::Synced { unreported.reason.as_str() } else { reason };
+            (reason, format!("{message} {}", unreported.message))
+        }
+    }
+}
+
+fn verdict_of_plan(pass: &PassOutcome<'_>, counts: &StatusCounts, sync: SyncState) -> (&'static str, String) {
     if pass.plan.is_none() {
         return ("NotPlanned", "No plan was made yet.".to_owned());
     }
@@ -315,10 +333,12 @@ fn verdict(pass: &PassOutcome<'_>, counts: &StatusCounts, sync: SyncState) -> (&
 
 fn conditions(pass: &PassOutcome<'_>, counts: &StatusCounts, sync: SyncState) -> Vec<Condition> {
     let (reason, message) = verdict(pass, counts, sync);
-    let stalls = pass.problem.is_some_and(|problem| problem.reason.stalls())
-        || (pass.problem.is_none() && (counts.denied > 0 || counts.held + counts.blocked > 0));
+    let stalls = match unfinished(pass) {
+        Some(problem) => problem.reason.stalls(),
+        None => counts.denied > 0 || counts.held + counts.blocked > 0,
+    };
     let ready = match (sync, pass.problem) {
-        (SyncState::Synced, _) if counts.denied == 0 && counts.failed == 0 => "True",
+        (SyncState::Synced, None) if counts.denied == 0 && counts.failed == 0 => "True",
         (SyncState::Unknown, None) if counts.denied == 0 && counts.failed == 0 => "Unknown",
         (SyncState::Synced | SyncState::OutOfSync | SyncState::Unknown, _) => "False",
     };

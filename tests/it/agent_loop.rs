@@ -10,12 +10,21 @@ use serde_json::Value;
 use crate::agent_support::{AgentDesk, topic};
 
 /// A running agent; killed with the value.
-struct Running(Child);
+pub(crate) struct Running(Child);
 
 impl Running {
-    fn start(world: &AgentDesk) -> Self {
+    pub(crate) fn start(world: &AgentDesk) -> Self {
+        Self::start_as(world, world.command())
+    }
+
+    /// Starts it with a command prepared otherwise.
+    pub(crate) fn start_as(world: &AgentDesk, mut command: Command) -> Self {
         let log = std::fs::File::create(world.desk.path().join("agent.log")).expect("made");
-        Self(world.command().stderr(log).stdout(Stdio::null()).spawn().expect("the binary runs"))
+        Self(command.stderr(log).stdout(Stdio::null()).spawn().expect("the binary runs"))
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.0.id()
     }
 
     fn signal(&self, name: &str) {
@@ -24,7 +33,7 @@ impl Running {
     }
 
     /// Ends it as systemd does; returns the exit code.
-    fn end(mut self) -> Option<i32> {
+    pub(crate) fn end(mut self) -> Option<i32> {
         self.signal("TERM");
         for _ in 0..600 {
             if let Some(status) = self.0.try_wait().expect("waited") {
@@ -44,7 +53,7 @@ impl Drop for Running {
 }
 
 #[track_caller]
-fn eventually(world: &AgentDesk, what: &str, mut holds: impl FnMut() -> bool) {
+pub(crate) fn eventually(world: &AgentDesk, what: &str, mut holds: impl FnMut() -> bool) {
     for _ in 0..400 {
         if holds() {
             return;
@@ -54,7 +63,7 @@ fn eventually(world: &AgentDesk, what: &str, mut holds: impl FnMut() -> bool) {
     panic!("never: {what}\n{}", std::fs::read_to_string(world.desk.path().join("agent.log")).unwrap_or_default());
 }
 
-fn is_synced(world: &AgentDesk) -> bool {
+pub(crate) fn is_synced(world: &AgentDesk) -> bool {
     world.reported("status.json").is_some() && world.status().0 == "Synced"
 }
 
@@ -102,7 +111,7 @@ fn drift_is_seen_on_schedule_and_corrected_when_new_settings_say_so() {
 }
 
 /// Asks the agent; returns status line and body.
-fn get(port: u16, path: &str) -> Option<(String, String)> {
+pub(crate) fn get(port: u16, path: &str) -> Option<(String, String)> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
     let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).ok()?;
@@ -149,7 +158,7 @@ fn health_metrics_status_and_plan_are_served_on_loopback_only() {
 
     for (settings, word) in [
         ("http: {listen: '0.0.0.0:8080'}", "`http.listen`"),
-        ("http: {listen: '127.0.0.1:8080', webhookSecretFile: secret}", "`http.webhookSecretFile`"),
+        ("http: {listen: '127.0.0.1:8080', webhookSecretFile: no-such-file}", "`http.webhookSecretFile`"),
         ("drift: {schedule: '99 * * * * *'}", "`drift.schedule`"),
     ] {
         world.configure(settings);

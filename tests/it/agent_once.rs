@@ -100,12 +100,49 @@ fn a_rewound_or_replaced_branch_stops_the_agent_until_the_settings_name_the_head
     world.ends_with(0);
 }
 
+fn for_each_file(directory: &std::path::Path, act: &dyn Fn(&std::path::Path)) {
+    for entry in std::fs::read_dir(directory).expect("a directory") {
+        let path = entry.expect("listed").path();
+        if path.is_dir() { for_each_file(&path, act) } else { act(&path) }
+    }
+}
+
 #[test]
 fn a_damaged_mirror_is_cloned_again() {
     let world = AgentDesk::new("");
     world.ends_with(0);
     type Damage = fn(&std::path::Path);
-    let damages: [(&str, Damage); 5] = [
+    let damages: [(&str, Damage); 13] = [
+        ("a head that is none", |mirror| std::fs::write(mirror.join("HEAD"), "nonsense").expect("written")),
+        ("a configuration that is none", |mirror| std::fs::write(mirror.join("config"), "[core\n\0").expect("written")),
+        ("references that are none", |mirror| {
+            std::fs::write(mirror.join("packed-refs"), "nonsense\n").expect("written")
+        }),
+        ("no references", |mirror| std::fs::remove_dir_all(mirror.join("refs")).expect("removed")),
+        ("references to nothing", |mirror| {
+            for_each_file(&mirror.join("refs"), &|path| {
+                std::fs::write(path, "0123456789012345678901234567890123456789\n").expect("written");
+            });
+        }),
+        ("locks of a process that was killed", |mirror| {
+            for_each_file(&mirror.join("refs"), &|path| {
+                std::fs::write(format!("{}.lock", path.display()), "").expect("written");
+            });
+            std::fs::write(mirror.join("packed-refs.lock"), "").expect("written");
+        }),
+        ("half an object", |mirror| {
+            for_each_file(&mirror.join("objects"), &|path| {
+                let mut rights = std::fs::metadata(path).expect("there").permissions();
+                std::os::unix::fs::PermissionsExt::set_mode(&mut rights, 0o644);
+                std::fs::set_permissions(path, rights).expect("changed");
+                let bytes = std::fs::read(path).expect("readable");
+                std::fs::write(path, &bytes[..bytes.len() / 2]).expect("written");
+            });
+        }),
+        ("a file where references are", |mirror| {
+            std::fs::remove_dir_all(mirror.join("refs")).expect("removed");
+            std::fs::write(mirror.join("refs"), "").expect("written");
+        }),
         ("no head", |mirror| std::fs::remove_file(mirror.join("HEAD")).expect("removed")),
         ("no objects", |mirror| std::fs::remove_dir_all(mirror.join("objects")).expect("removed")),
         ("empty", |mirror| {
@@ -184,9 +221,6 @@ fn a_remote_that_is_away_is_an_error_and_changes_nothing() {
 #[test]
 fn settings_that_are_not_honoured_are_refused_by_name() {
     for (setting, source, more) in [
-        ("source.verify.mode", ", verify: {mode: head, keys: [trusted]}", ""),
-        ("source.verify.mode", ", verify: {mode: every-commit, keys: [trusted]}", ""),
-        ("report.signingKeyFile", "", "report: {signingKeyFile: key}"),
         ("events", "", "events: {topic: driftless.events}"),
         ("lease", "", "lease: {group: driftless-prod}"),
         ("rules.ruler", "", "rules: {ruler: {url: 'http://localhost:9009'}}"),

@@ -67,6 +67,16 @@ pub(crate) fn git(directory: &Path, args: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
 }
 
+/// Like [`git`], with this on standard input.
+pub(crate) fn git_with_input(directory: &Path, args: &[&str], input: &str) -> String {
+    let mut command = command(directory, args);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    std::io::Write::write_all(&mut child.stdin.take().unwrap(), input.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "git {args:?} in {}", directory.display());
+    String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+}
+
 /// Says whether the git command succeeds.
 pub(crate) fn git_succeeds(directory: &Path, args: &[&str]) -> bool {
     command(directory, args).output().unwrap().status.success()
@@ -128,4 +138,18 @@ impl Drop for Server {
         drop(self.process.kill());
         drop(self.process.wait());
     }
+}
+
+/// Says whether a program is on this machine. In CI it must be: a test must not pass there without having run.
+pub(crate) fn is_there(program: &str) -> bool {
+    let directories = std::env::var_os("PATH").unwrap_or_default();
+    let mut directories: Vec<PathBuf> = std::env::split_paths(&directories).collect();
+    directories.push(PathBuf::from("/usr/sbin"));
+    let found = directories.iter().any(|directory| directory.join(program).is_file());
+    let in_ci = std::env::var("CI").is_ok_and(|ci| !ci.is_empty() && ci != "false");
+    assert!(found || !in_ci, "`{program}` is missing, and CI must not skip tests: run dev/setup");
+    if !found {
+        eprintln!("skipped: there is no `{program}`");
+    }
+    found
 }

@@ -1,8 +1,11 @@
 //! The integration tests, one binary: the architecture's rules, the command line, git, the real brokers and Prometheus.
 
+mod agent_faults;
+mod agent_hostile;
 mod agent_http;
 mod agent_loop;
 mod agent_once;
+mod agent_signatures;
 mod agent_support;
 mod architecture;
 mod cli_comment;
@@ -23,6 +26,7 @@ mod forge_gitea;
 mod forge_schema;
 mod git_pull_requests;
 mod git_report_branch;
+mod git_servers;
 mod git_source;
 mod git_support;
 mod honest_brokers;

@@ -1,19 +1,21 @@
 //! The agent as a daemon: passes until it is told to end.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use super::pull_requests::PullRequestWatch;
-use super::{Agent, absolute, load_settings, refuse_what_is_not_built};
+use super::{Agent, absolute, check_files, load_settings, refuse_what_is_not_built};
 use crate::agent::board::{Board, EndedPass};
+use crate::agent::hooks::{self, Hooks};
 use crate::agent::http::{self, Door, Server};
 use crate::agent::metrics::Metrics;
-use crate::agent::{Following, Pace, PassResult, Wakes, Woken, follow};
+use crate::agent::watch::{self as files, Watch};
+use crate::agent::{Following, Known, Pace, PassResult, Wakes, Woken, follow};
 use crate::cli::clock::SystemClock;
 use crate::cli::console::Console;
 use crate::cli::error::CommandError;
@@ -38,22 +40,25 @@ pub(super) fn pace(settings: &AgentSettings) -> Result<Pace, CommandError> {
 /// Makes passes until SIGTERM or Ctrl-C. SIGHUP reads the settings again.
 pub(super) async fn run(path: &Path, settings: AgentSettings, console: &Console) -> Result<Exit, CommandError> {
     let mut settings = Arc::new(settings);
-    let _lock = Agent::open(&settings)?.memory.lock()?;
+    let _lock = Agent::open(&settings)?.lock()?;
     let shutdown = Shutdown::watch(console);
     let started = SystemClock.now();
     let board = Arc::new(Board::new(Metrics::new(&settings.environment), about(&settings, started)));
+    let fetch = Arc::new(Notify::new());
     let server = match &settings.http {
         Some(http) => {
             let door = door(http)?;
+            let hooks =
+                http.webhook_secret_file.clone().map(|file| Hooks { secret_file: file, fetch: Arc::clone(&fetch) });
             let listener = http::listen(http.listen).await.map_err(|error| {
                 CommandError::failed(format!("failed to listen on `{}`", http.listen)).because(error)
             })?;
             let server = Server { board: Arc::clone(&board), clock: Arc::new(SystemClock) };
-            Some(tokio::spawn(http::serve(listener, door, server, shutdown.ended.clone())))
+            Some(tokio::spawn(http::serve(listener, door, server, hooks::routes(hooks), shutdown.ended.clone())))
         }
         None => None,
     };
-    let wakes = Wakes { ended: shutdown.ended.clone(), look: Arc::clone(&shutdown.look) };
+    let wakes = Wakes { ended: shutdown.ended.clone(), look: Arc::clone(&shutdown.look), fetch };
     tracing::info!(environment = %settings.environment, source = %settings.source.url.shown(), "the agent starts");
     // Rung by whoever learns that something happened at the forge.
     let at_the_forge = Arc::new(tokio::sync::Notify::new());
@@ -61,10 +66,12 @@ pub(super) async fn run(path: &Path, settings: AgentSettings, console: &Console)
     let (_writes, may_write) = watch::channel(true);
     loop {
         let woken = {
+            let _watches = watch(path, &settings, &wakes);
             let agent = Agent::open(&settings)?;
             let requests = PullRequestWatch::start(&settings, &shutdown.ended, &at_the_forge, &may_write)?;
-            let followed =
-                Followed { agent: &agent, ended: &shutdown.ended, board: &board, requests: requests.as_ref() };
+            let known = Mutex::new(None);
+            let requests = requests.as_ref();
+            let followed = Followed { agent: &agent, ended: &shutdown.ended, board: &board, requests, known };
             follow(&followed, &pace(&settings)?, &SystemClock, &wakes).await
         };
         match woken {
@@ -112,6 +119,7 @@ fn about(settings: &AgentSettings, started: Timestamp) -> About {
 fn reload(path: &Path, before: &AgentSettings) -> Result<AgentSettings, CommandError> {
     let settings = load_settings(&absolute(path)?)?;
     refuse_what_is_not_built(&settings)?;
+    check_files(&settings)?;
     pace(&settings)?;
     Agent::open(&settings)?;
     let same = settings.environment == before.environment
@@ -124,21 +132,63 @@ fn reload(path: &Path, before: &AgentSettings) -> Result<AgentSettings, CommandE
     Ok(settings)
 }
 
+/// Watches the settings, the secrets that they name, and a source on this machine. What cannot be watched is noticed later: by
+/// SIGHUP, and in the pass that reads it anyway.
+fn watch(path: &Path, settings: &AgentSettings, wakes: &Wakes) -> Vec<Watch> {
+    let mut watched = settings.files.clone();
+    watched.extend(absolute(path).ok());
+    let mut watches = vec![files::content(watched, Arc::clone(&wakes.look))];
+    if let Some(repository) = settings.source.url.local_path() {
+        watches.push(files::references(&repository, Arc::clone(&wakes.fetch)));
+    }
+    let usable = |watch: notify::Result<Watch>| {
+        watch.inspect_err(|problem| tracing::warn!(%problem, "changes of files are not noticed at once")).ok()
+    };
+    watches.into_iter().filter_map(usable).collect()
+}
+
 struct Followed<'a> {
     agent: &'a Agent<'a>,
     ended: &'a watch::Receiver<bool>,
     board: &'a Board,
     requests: Option<&'a PullRequestWatch>,
+    /// What the last pass looked at, and which of its revisions the loop knows.
+    known: Mutex<Option<(String, Known)>>,
+}
+
+impl Followed<'_> {
+    fn remember(&self, result: &PassResult) {
+        let known = match (&result.revision, &result.content) {
+            (Some(revision), Some(content)) => {
+                let last_applied = result.last_applied.clone();
+                let known = Known { revision: revision.clone(), content: content.clone(), last_applied };
+                Some((revision.clone(), known))
+            }
+            (Some(_) | None, _) => None,
+        };
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = known;
+    }
 }
 
 #[async_trait]
 impl Following for Followed<'_> {
     async fn head(&self) -> Option<String> {
-        let head = self.agent.source.fetch().ok();
-        if let (Some(requests), Some(head)) = (self.requests, &head) {
-            requests.begin(head);
+        let head = self.agent.source.fetch().ok()?;
+        if let Some(requests) = self.requests {
+            requests.begin(&head);
         }
-        head
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some((of_pass, known)) = known.as_mut() else { return Some(head) };
+        if head == known.revision {
+            return Some(of_pass.clone());
+        }
+        if !self.agent.is_unchanged(&head, known).unwrap_or(false) {
+            return Some(head);
+        }
+        tracing::info!(revision = %head, "the branch moved, and nothing of this environment");
+        self.board.metrics.see(&head);
+        known.revision = head;
+        Some(of_pass.clone())
     }
 
     async fn pass(&self) -> PassResult {
@@ -149,6 +199,7 @@ impl Following for Followed<'_> {
             details: Some(error.render()),
             ..PassResult::default()
         });
+        self.remember(&result);
         let environment = &self.agent.settings.environment;
         let status = result.status(environment);
         let ended = SystemClock.now();

@@ -57,7 +57,7 @@ impl PullRequestWatch {
                 url: settings.source.url.expose().to_owned(),
                 branch: settings.source.branch.clone(),
                 path: settings.source.path.clone(),
-                access: repository::remote_access(&settings.source.auth)?,
+                access: repository::remote_access(&settings.source.auth),
             },
         );
         let (passes, receiver) = mpsc::channel(LONGEST_QUEUE);
