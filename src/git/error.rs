@@ -9,13 +9,26 @@ use crate::ports::SourceError;
 /// Makes an error without a cause in git.
 pub(super) fn source_error(message: impl Into<String>, hint: &str) -> SourceError {
     let hint = if hint.is_empty() { None } else { Some(hint.to_owned()) };
-    SourceError { message: message.into(), hint }
+    SourceError { message: plain(&message.into()), hint }
+}
+
+/// Writes out what a terminal would obey: messages quote what servers and repositories say.
+fn plain(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\n' => plain.push(' '),
+            c if c.is_control() => plain.extend(c.escape_default()),
+            c => plain.push(c),
+        }
+    }
+    plain
 }
 
 /// Explains an error of libgit2. `action` completes "failed to ...".
 pub(super) fn explain(action: &str, error: &git2::Error) -> SourceError {
     let words = error.message().trim().trim_end_matches('.');
-    SourceError { message: format!("failed to {action}: {words}"), hint: hint(error).map(str::to_owned) }
+    SourceError { message: plain(&format!("failed to {action}: {words}")), hint: hint(error).map(str::to_owned) }
 }
 
 /// Explains why a repository cannot be opened.
@@ -84,6 +97,12 @@ mod tests {
         for (url, shown) in cases {
             assert_eq!(redact_url(url), shown);
         }
+    }
+
+    #[test]
+    fn what_a_terminal_would_obey_is_written_out() {
+        let error = git2::Error::from_str("the name 'a\x1b[31m\tb' is\nnot valid");
+        assert_eq!(explain("fetch", &error).message, "failed to fetch: the name 'a\\u{1b}[31m\\tb' is not valid");
     }
 
     #[test]

@@ -91,6 +91,7 @@ fn whatever_happens_to_the_source_stops_only_itself() {
             world.push("emptied", &[]);
         }),
         ("a removed branch", "SourceFailed", "False", &|| {
+            git(&world.remote(), &["config", "receive.denyDeleteCurrent", "ignore"]);
             git(&clone, &["push", "-q", "origin", ":main"]);
         }),
         ("a revoked key", "SettingsInvalid", "True", &|| {

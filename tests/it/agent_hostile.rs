@@ -131,7 +131,7 @@ fn what_git_programs_would_run_or_check_out_means_nothing() {
     world.push(
         "things to run",
         &[
-            (".gitattributes", "* filter=evil diff=evil merge=evil text working-tree-encoding=UTF-16\n"),
+            (".gitattributes", "* filter=evil diff=evil merge=evil\n"),
             (".gitconfig", &format!("[filter \"evil\"]\n  smudge = touch '{owned}'\n  clean = touch '{owned}'\n")),
             ("base/.gitattributes", "*.yaml filter=evil ident export-subst\n"),
             (".githooks/post-checkout", &run),

@@ -164,7 +164,7 @@ mod tests {
             (format!("* namespaces=\"file, git\",valid-before=\"20270101\" {KEY}"), true),
             (format!("* namespaces=\"file\" {KEY}"), false),
             (format!("* namespaces=\"g*\" {KEY}"), true),
-            (format!("\"a b\" valid-after=\"202606011159Z\" {KEY}"), true),
+            (format!("a,b valid-after=\"202606011159Z\" {KEY}"), true),
             (format!("a valid-after=\"202606011201Z\" {KEY}"), false),
             (format!("a valid-before=\"20260601120000Z\" {KEY}"), false),
         ] {
