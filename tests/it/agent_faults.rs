@@ -1,5 +1,6 @@
 //! What goes wrong with the source, the trust and the reports of a running agent: the right condition and reason, nothing applied
 //! that should not be, and back to Synced by itself when the cause is gone.
+#![expect(clippy::disallowed_methods, reason = "how long a real process takes is what some of these tests are about")]
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};

@@ -245,9 +245,5 @@ fn a_server_that_lists_odd_references_is_survived() {
     std::fs::write(&packed, good).expect("written");
     world.ends_with(0);
     let listed = Command::new("find").arg(world.desk.path().join("state")).output().expect("find runs");
-    assert!(
-        !listed.stdout.iter().any(|byte| *byte == 0x1b),
-        "{}",
-        std::ffi::OsStr::from_bytes(&listed.stdout).to_string_lossy()
-    );
+    assert!(!listed.stdout.contains(&0x1b), "{}", std::ffi::OsStr::from_bytes(&listed.stdout).to_string_lossy());
 }
