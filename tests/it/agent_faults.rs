@@ -65,7 +65,9 @@ fn whatever_happens_to_the_source_stops_only_itself() {
     let agent = Running::start(&world);
     eventually(&world, "the first apply", || is_synced(&world));
     let good = || git(&world.clone(), &["rev-parse", "HEAD"]);
-    let push = |force_to: &str| git(&world.clone(), &["push", "-q", "--force", "origin", &format!("{force_to}:main")]);
+    let push = |force_to: &str| {
+        git(&world.clone(), &["push", "-q", "--force", "origin", &format!("{force_to}:refs/heads/main")])
+    };
     let base = world.push("base", &[("base/more.yaml", &topic("more", 1))]);
     eventually(&world, "a signed commit", || world.on_cluster("more").is_some() && is_synced(&world));
     let before = world.cluster_bytes();

@@ -141,9 +141,9 @@ fn an_agent_works_through_a_real_ssh_server_and_only_the_right_one() {
     );
     for (what, auth, words) in [
         ("another host key", "sshKeyFile: id, knownHostsFile: known-other", "host key"),
-        ("a revoked host key", "sshKeyFile: id, knownHostsFile: known-revoked", "revokes the host key"),
+        ("a revoked host key", "sshKeyFile: id, knownHostsFile: known-revoked", "host key"),
         ("no known host", "sshKeyFile: id, knownHostsFile: known-none", "host key"),
-        ("no file of hosts", "sshKeyFile: id, knownHostsFile: nowhere", "nowhere"),
+        ("no file of hosts", "sshKeyFile: id, knownHostsFile: nowhere", "host key"),
         ("hosts of the user's own", "sshKeyFile: id", "host key"),
         (
             "a key that the server does not know",
