@@ -253,7 +253,7 @@ impl Https {
         let this = directory.display();
         let backend = PathBuf::from(git(world.desk.path(), &["--exec-path"])).join("git-http-backend");
         let settings = format!(
-            "daemon off;\npid {this}/pid;\nerror_log {this}/error.log;\nworker_processes 1;\nevents {{}}\nhttp {{\n  access_log \
+            "daemon off;\nmaster_process off;\npid {this}/pid;\nerror_log {this}/error.log;\nevents {{}}\nhttp {{\n  access_log \
              {this}/access.log;\n  client_body_temp_path {this}/body;\n  fastcgi_temp_path {this}/fcgi;\n  proxy_temp_path \
              {this}/proxy;\n  scgi_temp_path {this}/scgi;\n  uwsgi_temp_path {this}/uwsgi;\n  client_max_body_size 0;\n  server {{\n    \
              listen 127.0.0.1:{port} ssl;\n    ssl_certificate {this}/server.pem;\n    ssl_certificate_key {this}/server.key;\n    \
