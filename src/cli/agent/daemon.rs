@@ -174,15 +174,21 @@ impl Followed<'_> {
 impl Following for Followed<'_> {
     async fn head(&self) -> Option<String> {
         let head = self.agent.source.fetch().ok()?;
-        if let Some(requests) = self.requests {
-            requests.begin(&head);
-        }
+        let begin = |head: &str| {
+            if let Some(requests) = self.requests {
+                requests.begin(head);
+            }
+        };
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some((of_pass, known)) = known.as_mut() else { return Some(head) };
+        let Some((of_pass, known)) = known.as_mut() else {
+            begin(&head);
+            return Some(head);
+        };
         if head == known.revision {
             return Some(of_pass.clone());
         }
         if !self.agent.is_unchanged(&head, known).unwrap_or(false) {
+            begin(&head);
             return Some(head);
         }
         tracing::info!(revision = %head, "the branch moved, and nothing of this environment");
