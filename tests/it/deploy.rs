@@ -127,7 +127,11 @@ fn the_chart_refuses_values_that_would_not_work() {
         ("settings: {environment: prod, source: {url: x}}", "settings.cluster is needed"),
         ("settings: {environment: prod, source: {branch: main}, cluster: {}}", "url"),
         ("settings: {stateDirectory: /elsewhere}", "stateDirectory"),
-        ("replicas: 2", "replicas > 1 needs settings.lease"),
+        ("replicas: 2", "replicas > 1 needs settings.lease.group"),
+        (
+            "replicas: 2\nsettings: {environment: prod, source: {url: x}, cluster: {sandbox: x}, lease: {file: /shared/lease}}",
+            "pods share no file",
+        ),
         ("terminationGracePeriodSeconds: 30", "terminationGracePeriodSeconds"),
         ("replcas: 1", "replcas"),
         ("image: {digest: latest}", "digest"),

@@ -34,8 +34,8 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- fail (printf "settings.%s is needed: see values.yaml and docs/reference/agent.md" $key) -}}
 {{- end -}}
 {{- end -}}
-{{- if and (gt (int .Values.replicas) 1) (not $settings.lease) -}}
-{{- fail "replicas > 1 needs settings.lease: without one every replica would act" -}}
+{{- if and (gt (int .Values.replicas) 1) (not ($settings.lease | default dict).group) -}}
+{{- fail "replicas > 1 needs settings.lease.group: without one every replica would act, and pods share no file" -}}
 {{- end -}}
 {{- $_ := set $settings "apiVersion" "driftless.dev/v1" -}}
 {{- $_ := set $settings "kind" "Agent" -}}
