@@ -138,6 +138,7 @@ fn main() {
     let source = PlanSource::default();
     let options = PlanOptions {
         drift: driftless::plan::input::DriftCorrection::Correct,
+        watch: driftless::plan::input::DriftWatch::default(),
         prune: Prune::OwnedOnly,
         max_deletions: 5,
         today: jiff::civil::date(2026, 1, 1),

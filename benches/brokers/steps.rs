@@ -92,6 +92,7 @@ fn options() -> PlanOptions {
         prune: Prune::Never,
         max_deletions: 0,
         drift: driftless::plan::input::DriftCorrection::Correct,
+        watch: driftless::plan::input::DriftWatch::default(),
         today: DAY,
         accepted_cluster: None,
     }

@@ -48,18 +48,31 @@ impl Progress for NoProgress {
     fn advance(&self, _done: usize, _total: usize, _what: &str) {}
 }
 
-/// Set by Ctrl-C or SIGTERM: the batch in flight is finished, and nothing is begun after it.
-#[derive(Debug, Clone, Default)]
-pub struct StopFlag(Arc<AtomicBool>);
+/// Set by Ctrl-C or SIGTERM, or by a lease that was lost: the batch in flight is finished, and nothing is begun after it.
+#[derive(Clone, Default)]
+pub struct StopFlag {
+    asked: Arc<AtomicBool>,
+    may_write: Option<Arc<dyn Fn() -> bool + Send + Sync>>,
+}
 
 impl StopFlag {
-    /// Asks to stop.
-    pub fn stop(&self) {
-        self.0.store(true, Ordering::SeqCst);
+    /// Also asks, before every batch, whether this process may still write.
+    pub fn while_holding(may_write: Arc<dyn Fn() -> bool + Send + Sync>) -> Self {
+        Self { asked: Arc::default(), may_write: Some(may_write) }
     }
 
-    /// Says whether somebody asked to stop.
+    /// Asks to stop.
+    pub fn stop(&self) {
+        self.asked.store(true, Ordering::SeqCst);
+    }
+
+    /// Says whether somebody asked to stop, or this process may not write any more.
     pub fn is_set(&self) -> bool {
-        self.0.load(Ordering::SeqCst)
+        self.asked.load(Ordering::SeqCst) || !self.may_write()
+    }
+
+    /// Says whether this process may write: to the cluster, the rules and the report branch.
+    pub fn may_write(&self) -> bool {
+        self.may_write.as_ref().is_none_or(|may_write| may_write())
     }
 }

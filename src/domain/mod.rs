@@ -9,6 +9,8 @@ pub mod code_doc;
 pub mod config_catalog;
 pub mod desired;
 pub mod diagnostic;
+pub mod drift_memory;
+pub mod event;
 pub(crate) mod go_regex;
 pub mod ignore;
 pub mod inventory;

@@ -1,32 +1,75 @@
-//! Holds what would undo a change of the cluster, where the settings say that drift is only reported.
+//! Holds what would undo a change of the cluster: where the settings say that drift is only reported, where it was not seen
+//! often enough, and where somebody else keeps changing it back.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::acl::AclPermission;
 use crate::domain::names::Principal;
 use crate::domain::resource::ResourceId;
 
 use super::draft::Draft;
-use super::input::{DriftCorrection, PlanOptions};
+use super::input::{DriftCorrection, DriftWatch, PlanOptions};
 use super::types::{Action, ActionKind, Hold, Origin, Status};
 
 const ADOPTION_NOTE: &str = "it was there before it was ours, and taking away what git does not have is drift correction (`apply.correctDrift` is false)";
 const NOTE: &str = "drift is reported and not corrected (`apply.correctDrift` is false)";
+const UNCONFIRMED_NOTE: &str =
+    "it was not seen in enough checks in a row yet (`drift.confirmations`); the next one comes soon";
+const CONTESTED_NOTE: &str =
+    "somebody changes it back again and again, so it is left alone until it was quiet for an hour or git changes it";
 
 /// Holds drift and conflicts. Stands before everything that counts grants: a grant that is held gives nothing.
 pub(super) fn hold(options: &PlanOptions, draft: &mut Draft) {
-    match options.drift {
-        DriftCorrection::Correct => return,
-        DriftCorrection::Hold => {}
-    }
+    let needed = needed_at_once(draft);
     for action in &mut draft.actions {
-        if moved(action.origin) {
-            hold_action(action, NOTE.to_owned());
-        } else if action.origin == Origin::Adopt && takes_away(action) {
-            hold_action(action, ADOPTION_NOTE.to_owned());
+        // What git moved waits for nobody, so conflicts neither need to be seen twice nor are left alone.
+        if action.origin == Origin::Drift && !needed.contains(&action.id) {
+            hold_impatient(&options.watch, action);
+        }
+        match options.drift {
+            DriftCorrection::Correct => {}
+            DriftCorrection::Hold if moved(action.origin) => hold_action(action, Hold::DriftNotCorrected, NOTE),
+            DriftCorrection::Hold if action.origin == Origin::Adopt && takes_away(action) => {
+                hold_action(action, Hold::DriftNotCorrected, ADOPTION_NOTE);
+            }
+            DriftCorrection::Hold => {}
         }
     }
     hold_revokes_beside_held_grants(draft);
+}
+
+/// Holds a drift that was not seen often enough, or that somebody else wants as it is.
+fn hold_impatient(watch: &DriftWatch, action: &mut Action) {
+    let Some(id) = action.resource() else { return };
+    if watch.contested.contains(&id) {
+        hold_action(action, Hold::Contested, CONTESTED_NOTE);
+    } else if !watch.is_confirmed(&id) {
+        hold_action(action, Hold::DriftUnconfirmed, UNCONFIRMED_NOTE);
+    }
+}
+
+/// Returns the grants that are missing on the cluster while git takes others from the same principal: waiting for them
+/// would delay what git says, and giving a grant that is there after all changes nothing.
+fn needed_at_once(draft: &Draft) -> BTreeSet<String> {
+    let taken: BTreeSet<Principal> = draft
+        .actions
+        .iter()
+        .filter(|action| action.action == ActionKind::Delete && action.origin == Origin::Change)
+        .filter_map(granted_to)
+        .collect();
+    let missing = draft.actions.iter().filter(|action| action.action == ActionKind::Create);
+    missing
+        .filter(|action| granted_to(action).is_some_and(|principal| taken.contains(&principal)))
+        .map(|action| action.id.clone())
+        .collect()
+}
+
+/// Returns the principal that an action about an allowing binding is about.
+fn granted_to(action: &Action) -> Option<Principal> {
+    match action.resource() {
+        Some(ResourceId::Acl(binding)) if binding.permission == AclPermission::Allow => Some(binding.principal),
+        Some(_) | None => None,
+    }
 }
 
 fn moved(origin: Origin) -> bool {
@@ -42,33 +85,27 @@ fn takes_away(action: &Action) -> bool {
         || action.fields.iter().any(|field| field.desired.is_none() && field.observed.is_some())
 }
 
-fn hold_action(action: &mut Action, note: String) {
+fn hold_action(action: &mut Action, hold: Hold, note: &str) {
     if action.status == Status::Planned {
         action.status = Status::Held;
-        action.hold = Some(Hold::DriftNotCorrected);
-        action.note = Some(note);
+        action.hold = Some(hold);
+        action.note = Some(note.to_owned());
     }
 }
 
 /// A grant that git has and somebody deleted is not given back; taking others from the same principal would leave it with
 /// less than git ever said.
 fn hold_revokes_beside_held_grants(draft: &mut Draft) {
-    let grant = |action: &Action| match action.resource() {
-        Some(ResourceId::Acl(binding)) if binding.permission == AclPermission::Allow => Some(binding.principal),
-        Some(_) | None => None,
-    };
-    let waiting: BTreeSet<Principal> = draft
+    let waiting: BTreeMap<Principal, Hold> = draft
         .actions
         .iter()
         .filter(|action| action.action == ActionKind::Create && action.status == Status::Held)
-        .filter_map(grant)
+        .filter_map(|action| Some((granted_to(action)?, action.hold?)))
         .collect();
     for action in draft.actions.iter_mut().filter(|action| action.action == ActionKind::Delete) {
-        if let Some(principal) = grant(action).filter(|principal| waiting.contains(principal)) {
-            hold_action(
-                action,
-                format!("a grant of `{principal}` is held as drift, and nothing is taken from it before"),
-            );
+        if let Some((principal, hold)) = granted_to(action).and_then(|principal| waiting.get_key_value(&principal)) {
+            let note = format!("a grant of `{principal}` is held as drift, and nothing is taken from it before");
+            hold_action(action, *hold, &note);
         }
     }
 }

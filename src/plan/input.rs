@@ -1,6 +1,6 @@
 //! What a plan is made from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 
@@ -8,6 +8,7 @@ use crate::domain::desired::DesiredState;
 use crate::domain::inventory::Inventory;
 use crate::domain::names::UserName;
 use crate::domain::observed::ObservedState;
+use crate::domain::resource::ResourceId;
 use crate::domain::user::ScramMechanism;
 
 use super::types::PlanSource;
@@ -31,6 +32,37 @@ pub enum DriftCorrection {
     Hold,
 }
 
+/// How patient a plan is with drift: what earlier checks saw, worked out by [`super::watch`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DriftWatch {
+    /// In how many checks in a row a drift must be seen before it counts; at least 1.
+    pub confirmations: u32,
+    /// In how many checks in a row, this one included, a resource has drifted if it has now. One that is absent has not
+    /// drifted before.
+    pub checks: BTreeMap<ResourceId, u32>,
+    /// Resources that somebody else keeps changing back: their drift is left alone.
+    pub contested: BTreeSet<ResourceId>,
+}
+
+impl DriftWatch {
+    /// Asks for this many checks in a row, and knows of none yet.
+    pub fn new(confirmations: u32) -> Self {
+        Self { confirmations, checks: BTreeMap::new(), contested: BTreeSet::new() }
+    }
+
+    /// Says whether drift of this resource, seen now, was seen often enough.
+    pub fn is_confirmed(&self, id: &ResourceId) -> bool {
+        self.checks.get(id).copied().unwrap_or(1) >= self.confirmations
+    }
+}
+
+impl Default for DriftWatch {
+    /// Every drift counts at once.
+    fn default() -> Self {
+        Self::new(1)
+    }
+}
+
 /// What the caller decides about a plan.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlanOptions {
@@ -40,6 +72,8 @@ pub struct PlanOptions {
     pub max_deletions: usize,
     /// Whether drift is put right.
     pub drift: DriftCorrection,
+    /// What earlier checks saw of drift.
+    pub watch: DriftWatch,
     /// Today (UTC), for approvals that end.
     pub today: Date,
     /// The cluster id that the person or the settings named; it overrides the id that the inventory was made for.

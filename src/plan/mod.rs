@@ -18,12 +18,13 @@ mod ownership;
 pub mod record;
 pub mod seal;
 pub mod types;
+pub mod watch;
 
 pub use codes::CODES;
 
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;

@@ -70,6 +70,11 @@ fn digest(value: &impl Serialize) -> String {
     format!("sha256:{hex}")
 }
 
+/// Returns a digest of what the cluster has of an action's resource, as far as it differs.
+pub(super) fn observed_digest(action: &Action) -> String {
+    digest(&(action.action, action.fields.iter().map(|field| (&field.path, &field.observed)).collect::<Vec<_>>()))
+}
+
 /// Returns every resource that a plan touches or adopts.
 pub fn touched(plan: &Plan) -> BTreeSet<ResourceId> {
     plan.actions.iter().filter_map(Action::resource).chain(plan.adopted.iter().cloned()).collect()

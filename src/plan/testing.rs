@@ -85,6 +85,7 @@ impl World {
             passwords: PasswordStates::new(),
             options: PlanOptions {
                 drift: crate::plan::input::DriftCorrection::Correct,
+                watch: crate::plan::input::DriftWatch::default(),
                 prune: Prune::Never,
                 max_deletions: 5,
                 today: jiff::civil::date(2026, 6, 1),
@@ -288,6 +289,15 @@ impl World {
             }
         }
     }
+}
+
+/// A plan that corrects the drift of one topic.
+pub(crate) fn drifted(topic: &str) -> Plan {
+    let mut world = World::new();
+    world.want_topic(topic, 6, 3, &[("retention.ms", "86400000")]);
+    world.apply();
+    world.topic(topic).overrides.insert("retention.ms".into(), Some("1000".into()));
+    world.plan()
 }
 
 fn result(action: &Action) -> ActionResult {

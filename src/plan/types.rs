@@ -208,6 +208,10 @@ pub enum Status {
 pub enum Hold {
     /// The settings say that drift is reported and not corrected.
     DriftNotCorrected,
+    /// The drift was not seen in enough checks in a row yet.
+    DriftUnconfirmed,
+    /// Somebody else changes it back again and again, so it is left alone for a while.
+    Contested,
 }
 
 /// One action on one resource.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::drift_memory::DriftMemory;
 use crate::domain::names::UserName;
 use crate::domain::resource::ResourceId;
 use crate::domain::secret::Secret;
@@ -96,6 +97,10 @@ pub struct JournalRun {
     pub environment: String,
     /// Kafka's cluster id.
     pub cluster_id: String,
+    /// Digest of the inventory on the report branch when the run began. When the branch has another one by now, another agent
+    /// may have gone on, and what this run did may not be what was last written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recorded: Option<String>,
 }
 
 /// What the journal holds: everything since it was last cleared.
@@ -144,6 +149,12 @@ pub trait AgentMemory: Send + Sync {
 
     /// Replaces it, durably.
     fn write(&self, record: &AgentRecord) -> Result<(), StateError>;
+
+    /// Reads what earlier checks saw of drift; empty when there is nothing, or nothing that can be understood.
+    fn drift(&self) -> DriftMemory;
+
+    /// Replaces what [`AgentMemory::drift`] reads. Does nothing when it is that already.
+    fn remember_drift(&self, memory: &DriftMemory) -> Result<(), StateError>;
 }
 
 /// driftless' own directory on this machine.

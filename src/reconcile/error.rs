@@ -29,6 +29,9 @@ pub enum PassError {
     /// What a saved plan relies on no longer holds.
     #[error("the plan no longer fits the cluster: {}", .0.join("; "))]
     Stale(Vec<String>),
+    /// Another agent acts now.
+    #[error("the lease was lost, and another agent goes on")]
+    LeaseLost,
 }
 
 impl PassError {
@@ -42,6 +45,7 @@ impl PassError {
             Self::History { .. } => Some(
                 "Restore the file on the branch, or delete the branch to start without owning anything.".to_owned(),
             ),
+            Self::LeaseLost => None,
             Self::Stale(_) => Some("Make a new plan, look at it, and apply that one.".to_owned()),
         }
     }
@@ -60,6 +64,7 @@ impl PassError {
             Self::State(_) => ProblemReason::StateFailed,
             Self::History { .. } => ProblemReason::RecordDamaged,
             Self::Stale(_) => ProblemReason::PlanStale,
+            Self::LeaseLost => ProblemReason::LeaseLost,
         }
     }
 
@@ -73,7 +78,7 @@ impl PassError {
                 | ClusterErrorKind::Protocol
                 | ClusterErrorKind::ReadOnly => false,
             },
-            Self::Branch(_) | Self::Rules(_) | Self::State(_) => true,
+            Self::Branch(_) | Self::Rules(_) | Self::State(_) | Self::LeaseLost => true,
             Self::History { .. } | Self::Stale(_) => false,
         }
     }

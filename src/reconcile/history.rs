@@ -71,6 +71,12 @@ pub(super) fn render_inventory(inventory: &Inventory, environment: &str) -> Vec<
     lines.join("\n").into_bytes()
 }
 
+/// Returns the digest of an inventory as the branch holds it.
+pub(super) fn digest(inventory: &Inventory) -> String {
+    let digest = ring::digest::digest(&ring::digest::SHA256, json(inventory).as_bytes());
+    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 fn json(value: &impl serde::Serialize) -> String {
     serde_json::to_string(value).expect("texts, ids and ordered maps of texts are JSON")
 }
@@ -96,24 +102,27 @@ fn parse_inventory(bytes: &[u8]) -> Result<Inventory, String> {
 
 /// Takes what an earlier apply did, and could not report before it was ended, into the inventory.
 ///
-/// What was done counts. What was only intended counts where the cluster shows exactly that; otherwise nothing is known
-/// of it, and the prior record stays.
+/// What was done counts, as long as the branch still holds the inventory that the run began with (`recorded` is its digest):
+/// otherwise another agent may have gone on from there. What was only intended, or may be outdated, counts where the cluster
+/// shows exactly that; otherwise nothing is known of it, and the prior record stays.
 pub(super) fn fold_journal(
     inventory: &mut Inventory,
     local: Option<&dyn LocalClusterState>,
     observed: &ObservedState,
+    recorded: &str,
 ) -> Result<(), PassError> {
     let Some(local) = local else { return Ok(()) };
     for (run, entries) in &local.journal().read().map_err(PassError::State)?.runs {
         if run.cluster_id != observed.cluster.id {
             continue;
         }
+        let is_last_word = run.recorded.as_deref().is_none_or(|then| then == recorded);
         let latest: BTreeMap<&str, &JournalEntry> =
             entries.iter().map(|entry| (entry.action_id.as_str(), entry)).collect();
         for entry in latest.values() {
             let landed = match entry.phase {
-                JournalPhase::Done => true,
-                JournalPhase::Intended => shows(entry, observed),
+                JournalPhase::Done if is_last_word => true,
+                JournalPhase::Done | JournalPhase::Intended => shows(entry, observed),
                 JournalPhase::Failed => false,
             };
             if landed {

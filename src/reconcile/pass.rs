@@ -12,7 +12,7 @@ use crate::domain::observed::{Interest, Knowledge, ObservedState};
 use crate::domain::operation::Operation;
 use crate::domain::resource::ResourceId;
 use crate::plan::diff::plan;
-use crate::plan::input::{DriftCorrection, PlanInput, PlanOptions, Prune};
+use crate::plan::input::{DriftCorrection, DriftWatch, PlanInput, PlanOptions, Prune};
 use crate::plan::operations::{Performance, performance};
 use crate::plan::seal;
 use crate::plan::types::{Plan, PlanSource, Risk, Status};
@@ -20,7 +20,7 @@ use crate::policy::{self, Pack, PolicyInput};
 use crate::ports::{Clock, Cluster, DryRun, LocalClusterState, LocalState, ReportBranch, RuleStore};
 
 use super::PassError;
-use super::history::{History, fold_journal};
+use super::history::{self, History, fold_journal};
 use super::passwords::{self, Secrets};
 
 /// Kafka's name of the error of a topic that exists.
@@ -41,6 +41,8 @@ pub struct PassOptions {
     pub max_deletions: usize,
     /// Whether drift is put right.
     pub drift: DriftCorrection,
+    /// How patient it is with drift.
+    pub watch: DriftWatch,
     /// The cluster id that the person or the settings named.
     pub accepted_cluster: Option<String>,
 }
@@ -139,6 +141,8 @@ pub struct Planned {
     pub observed: ObservedState,
     /// What we own, with what an interrupted apply left in the journal.
     pub inventory: Inventory,
+    /// Digest of the inventory on the report branch.
+    pub(super) recorded: String,
     /// Our own directory's part for this cluster.
     pub(super) local: Option<Box<dyn LocalClusterState>>,
 }
@@ -156,9 +160,10 @@ impl<'a> Pass<'a> {
         let local = self.open_local(&desired.environment, &observed)?;
         let source = PlanSource { base: history.last_applied_revision, ..source.clone() };
         let mut looks_left = MOST_LOOKS;
+        let recorded = history::digest(&history.inventory);
         let mut inventory = history.inventory;
         let mut plan = loop {
-            fold_journal(&mut inventory, local.as_deref(), &observed)?;
+            fold_journal(&mut inventory, local.as_deref(), &observed, &recorded)?;
             let mut plan = self.compare(desired, &observed, &inventory, local.as_deref(), &source);
             self.add_evidence(&mut plan).await?;
             let hidden = self.ask_for_dry_run(&mut plan).await?;
@@ -182,7 +187,7 @@ impl<'a> Pass<'a> {
         plan.findings.extend(judged);
         plan.findings.sort_by_key(|finding| (finding.waived.is_some(), finding.severity));
         seal::seal(&mut plan);
-        Ok(Planned { plan, observed, inventory, local })
+        Ok(Planned { plan, observed, inventory, recorded, local })
     }
 
     pub(super) fn open_local(
@@ -214,6 +219,7 @@ impl<'a> Pass<'a> {
                 prune: self.options.prune,
                 max_deletions: self.options.max_deletions,
                 drift: self.options.drift,
+                watch: self.options.watch.clone(),
                 today: self.clock.today(),
                 accepted_cluster: self.options.accepted_cluster.clone(),
             },

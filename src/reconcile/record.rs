@@ -14,9 +14,10 @@ use crate::plan::operations::{Performance, performance};
 use crate::plan::record::inventory_after;
 use crate::plan::seal;
 use crate::plan::types::{ActionKind, Plan};
+use crate::plan::watch;
 use crate::ports::{BranchChange, Clock, CredentialId, JournalRun, LocalClusterState, ReportBranch};
 use crate::recorded;
-use crate::report::commit::{Trailers, apply_message, drift_message};
+use crate::report::commit::{Trailers, apply_message, drift_message, status_message};
 use crate::report::drift::{DriftReport, drift_json, drift_markdown};
 use crate::report::status::{PassOutcome, StatusReport, status_json};
 
@@ -44,6 +45,12 @@ pub enum Push {
     No,
     /// It goes to the remote.
     Yes,
+}
+
+/// What a commit of the report branch writes.
+struct Files {
+    files: BTreeMap<String, Vec<u8>>,
+    exact_directories: Vec<String>,
 }
 
 impl Pass<'_> {
@@ -80,9 +87,10 @@ impl Pass<'_> {
             return Err(PassError::Stale(broken));
         }
         let local = self.open_local(&plan.environment, &observed)?;
+        let recorded = history::digest(&history.inventory);
         let mut inventory = history.inventory;
-        fold_journal(&mut inventory, local.as_deref(), &observed)?;
-        Ok(Planned { plan, observed, inventory, local })
+        fold_journal(&mut inventory, local.as_deref(), &observed, &recorded)?;
+        Ok(Planned { plan, observed, inventory, recorded, local })
     }
 
     /// Performs the plan, reads the cluster again, and writes inventory, status, drift and live state to the branch.
@@ -113,6 +121,7 @@ impl Pass<'_> {
                 plan_id: planned.plan.id.clone(),
                 environment: planned.plan.environment.clone(),
                 cluster_id: planned.observed.cluster.id.clone(),
+                recorded: Some(planned.recorded.clone()),
             };
             local.journal().begin(&run).map_err(PassError::State)?;
         }
@@ -130,7 +139,13 @@ impl Pass<'_> {
         if let Err(error) = self.remember_passwords(planned, &applied.report) {
             applied.not_recorded.push(error);
         }
-        match self.record_apply(planned, desired, &applied.report, push).await {
+        let recorded = if stop.may_write() {
+            self.record_apply(planned, desired, &applied.report, push).await
+        } else {
+            // Whoever acts now finds what was done here on the cluster, and reports it.
+            Err(PassError::LeaseLost)
+        };
+        match recorded {
             Ok(commit) => {
                 applied.commit = commit;
                 // The branch holds it now; without a branch nothing ever will.
@@ -214,15 +229,17 @@ impl Pass<'_> {
             plan: Some(&rest),
             apply: (!all_done).then_some(report),
             problem: None,
+            standby: false,
             last_attempted_revision: source.revision.as_deref(),
             last_applied_revision: if all_done { source.revision.as_deref() } else { source.base.as_deref() },
         });
         let files = branch_files(&status, &drift, &observed, desired, Some((&inventory, &planned.plan.environment)));
         let message = apply_message(report, &trailers(&planned.plan, &files));
-        self.write(files, message, push)
+        self.write(Files { files, exact_directories: vec![OBSERVED_DIRECTORY.to_owned()] }, message, push)
     }
 
-    /// Writes the drift report, the status and the live state of a pass that applied nothing.
+    /// Writes the drift report, the status and the live state of a pass that applied nothing; only the status while a drift
+    /// is not confirmed.
     pub fn record_drift(
         &self,
         planned: &Planned,
@@ -236,24 +253,32 @@ impl Pass<'_> {
             plan: Some(&planned.plan),
             apply: None,
             problem: None,
+            standby: false,
             last_attempted_revision: planned.plan.source.revision.as_deref(),
             last_applied_revision: planned.plan.source.base.as_deref(),
         });
         let files = branch_files(&status, &drift, &planned.observed, Some(desired), None);
-        let message = drift_message(&drift, &trailers(&planned.plan, &files));
-        self.write(files, message, push)
+        let all = Files { files, exact_directories: vec![OBSERVED_DIRECTORY.to_owned()] };
+        let written = if watch::awaits_confirmation(&planned.plan) {
+            // Not drift yet, and not its absence either: of the report nothing is known to have changed.
+            let files = all.files.into_iter().filter(|(path, _)| path == STATUS_FILE).collect();
+            Files { files, exact_directories: Vec::new() }
+        } else {
+            all
+        };
+        let trailers = trailers(&planned.plan, &written.files);
+        let message = match written.exact_directories.is_empty() {
+            true => status_message(&status, &trailers),
+            false => drift_message(&drift, &trailers),
+        };
+        self.write(written, message, push)
     }
 
-    fn write(
-        &self,
-        files: BTreeMap<String, Vec<u8>>,
-        message: String,
-        push: Push,
-    ) -> Result<Option<String>, PassError> {
+    fn write(&self, written: Files, message: String, push: Push) -> Result<Option<String>, PassError> {
         let Some(branch) = self.branch else { return Ok(None) };
         let change = BranchChange {
-            files,
-            exact_directories: vec![OBSERVED_DIRECTORY.to_owned()],
+            files: written.files,
+            exact_directories: written.exact_directories,
             message,
             timestamp: self.clock.now().as_second(),
         };

@@ -6,7 +6,7 @@
 use serde::Serialize;
 
 use super::escape::{clean, closed, markdown_block, markdown_code, markdown_prose};
-use super::status::moved;
+use super::status::is_drift;
 use super::values::{approval, field_lines, origin, reason, value, yaml};
 use super::{BOLD, GREEN, RED, Style, YELLOW, counted};
 use crate::domain::observed::TopicEvidence;
@@ -29,8 +29,8 @@ pub struct DriftReport {
     pub environment: String,
     /// Kafka's cluster id.
     pub cluster_id: String,
-    /// `true` when nothing drifted and everything could be looked at; `null` when something could not be looked at and
-    /// nothing else drifted.
+    /// `true` when nothing drifted and everything could be looked at; `null` when something could not be looked at, or differs
+    /// and is not confirmed yet, and nothing else drifted.
     pub in_sync: Option<bool>,
     /// What drifted.
     pub drift: Vec<Drift>,
@@ -40,6 +40,9 @@ pub struct DriftReport {
     pub unmanaged: Vec<ResourceId>,
     /// What could not be read.
     pub unknown: Vec<Unknown>,
+    /// Resources that differ and were not seen so in enough checks in a row to be called drifted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unconfirmed: Vec<ResourceId>,
 }
 
 /// One resource that drifted.
@@ -81,8 +84,10 @@ pub struct Drift {
 impl DriftReport {
     /// Reads the drift out of a plan.
     pub fn new(plan: &Plan) -> Self {
-        let drift: Vec<Drift> = plan.actions.iter().filter(|action| moved(action.origin)).map(of_action).collect();
-        let in_sync = match (drift.is_empty(), plan.unknown.is_empty()) {
+        let drift: Vec<Drift> = plan.actions.iter().filter(|action| is_drift(action)).map(of_action).collect();
+        let unconfirmed = plan.actions.iter().filter(|action| action.hold == Some(Hold::DriftUnconfirmed));
+        let unconfirmed: Vec<ResourceId> = unconfirmed.filter_map(Action::resource).collect();
+        let in_sync = match (drift.is_empty(), plan.unknown.is_empty() && unconfirmed.is_empty()) {
             (false, _) => Some(false),
             (true, true) => Some(true),
             (true, false) => None,
@@ -97,6 +102,7 @@ impl DriftReport {
             paused: plan.paused.clone(),
             unmanaged: plan.unmanaged.clone(),
             unknown: plan.unknown.clone(),
+            unconfirmed,
         }
     }
 
@@ -117,6 +123,12 @@ impl DriftReport {
     fn headline(&self) -> String {
         match self.in_sync {
             Some(true) => "In sync: nothing changed on the cluster since the last apply".to_owned(),
+            None if !self.unconfirmed.is_empty() => {
+                format!(
+                    "{}, seen once: not known to be drift yet",
+                    counted(self.unconfirmed.len(), "difference", "differences")
+                )
+            }
             None => format!("No drift seen, but {} could not be read", counted(self.unknown.len(), "thing", "things")),
             Some(false) => {
                 let mut names: Vec<String> =
@@ -296,6 +308,11 @@ pub fn drift_markdown(report: &DriftReport) -> String {
         }
     }
     out.push_str(&list_markdown(
+        "Not confirmed",
+        "These differ, and were not seen so in enough checks in a row to be called drift.",
+        &report.unconfirmed,
+    ));
+    out.push_str(&list_markdown(
         "Paused",
         "These differ, and are left alone until their annotation goes.",
         &report.paused,
@@ -427,6 +444,9 @@ pub fn drift_text(report: &DriftReport, style: Style) -> String {
     }
     for unknown in &report.unknown {
         out.push_str(&format!("  ? {} could not be read: {}\n", clean(&unknown.resource), clean(&unknown.reason)));
+    }
+    for id in &report.unconfirmed {
+        out.push_str(&format!("  ? {} differs, and is not confirmed yet\n", clean(&id.to_string())));
     }
     if !report.unmanaged.is_empty() {
         out.push_str(&format!(

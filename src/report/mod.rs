@@ -18,6 +18,7 @@ pub mod page;
 mod plan_text;
 mod sarif;
 pub mod status;
+mod status_text;
 pub mod validation;
 mod values;
 
@@ -30,6 +31,7 @@ pub use findings::{diagnostics_text, findings_text};
 pub use junit::validation_junit;
 pub use plan_text::{Detail, plan_text};
 pub use status::{StatusReport, status_json};
+pub use status_text::status_text;
 pub use validation::{ValidationReport, validation_json, validation_markdown, validation_sarif, validation_text};
 
 use crate::plan::types::Plan;

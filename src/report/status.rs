@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::plan::apply_report::ApplyReport;
-use crate::plan::types::{Origin, Plan, Status};
+use crate::plan::types::{Action, Hold, Origin, Plan, Status};
 
 /// Whether the cluster is what git says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,6 +56,8 @@ pub enum ProblemReason {
     StateFailed,
     /// The alert rules cannot be read. Tried again.
     RulesFailed,
+    /// The lease was lost in the middle of an apply; another agent goes on. This one follows again.
+    LeaseLost,
 }
 
 impl ProblemReason {
@@ -75,6 +77,7 @@ impl ProblemReason {
             Self::PlanStale => "PlanStale",
             Self::StateFailed => "StateFailed",
             Self::RulesFailed => "RulesFailed",
+            Self::LeaseLost => "LeaseLost",
         }
     }
 
@@ -93,7 +96,8 @@ impl ProblemReason {
             | Self::ReportFailed
             | Self::PlanStale
             | Self::StateFailed
-            | Self::RulesFailed => false,
+            | Self::RulesFailed
+            | Self::LeaseLost => false,
         }
     }
 }
@@ -120,6 +124,8 @@ pub struct PassOutcome<'a> {
     pub apply: Option<&'a ApplyReport>,
     /// What kept the pass from being finished.
     pub problem: Option<&'a Problem>,
+    /// Whether another agent acts, and this one only looks.
+    pub standby: bool,
     /// The revision that this pass looked at.
     pub last_attempted_revision: Option<&'a str>,
     /// The revision that was last applied without a failure, this time or before.
@@ -138,6 +144,9 @@ pub struct StatusReport {
     pub environment: String,
     /// Kafka's cluster id.
     pub cluster_id: Option<String>,
+    /// Whether another agent of this environment acts, and this one only looks. Never on the report branch.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub standby: bool,
     /// Whether the cluster is what git says.
     pub sync: SyncState,
     /// Ready, Reconciling, Stalled, in this order.
@@ -172,12 +181,18 @@ pub struct Condition {
 pub struct StatusCounts {
     /// Actions that an apply does.
     pub planned: usize,
-    /// Actions that wait for an approval.
+    /// Actions that are held: for an approval, as drift that is not corrected, or as contested.
     pub held: usize,
     /// Actions that cannot be done.
     pub blocked: usize,
     /// Resources that the cluster changed since the last apply.
     pub drifted: usize,
+    /// Resources that differ and were not seen so in enough checks in a row to be called drifted.
+    #[serde(default)]
+    pub unconfirmed: usize,
+    /// Resources that somebody else keeps changing back.
+    #[serde(default)]
+    pub contested: usize,
     /// Resources on the cluster that are not ours.
     pub unmanaged: usize,
     /// Resources of ours that left git and stay because prune is off.
@@ -214,6 +229,7 @@ impl StatusReport {
             kind: "Status".to_owned(),
             environment: pass.environment.to_owned(),
             cluster_id: pass.cluster_id.map(str::to_owned),
+            standby: pass.standby,
             sync,
             conditions: conditions(pass, &counts, sync),
             last_attempted_revision: pass.last_attempted_revision.map(str::to_owned),
@@ -232,11 +248,13 @@ pub fn status_json(report: &StatusReport) -> String {
 fn counts(pass: &PassOutcome<'_>) -> StatusCounts {
     let mut counts = StatusCounts::default();
     if let Some(plan) = pass.plan {
-        let with = |status: Status| plan.actions.iter().filter(|action| action.status == status).count();
-        counts.planned = with(Status::Planned);
-        counts.held = with(Status::Held);
-        counts.blocked = with(Status::Blocked);
-        counts.drifted = plan.actions.iter().filter(|action| moved(action.origin)).count();
+        let with = |test: &dyn Fn(&Action) -> bool| plan.actions.iter().filter(|action| test(action)).count();
+        counts.planned = with(&|action| action.status == Status::Planned);
+        counts.unconfirmed = with(&|action| action.hold == Some(Hold::DriftUnconfirmed));
+        counts.contested = with(&|action| action.hold == Some(Hold::Contested));
+        counts.held = with(&|action| action.status == Status::Held) - counts.unconfirmed;
+        counts.blocked = with(&|action| action.status == Status::Blocked);
+        counts.drifted = with(&is_drift);
         counts.unmanaged = plan.unmanaged.len();
         counts.unpruned = plan.unpruned.len();
         counts.paused = plan.paused.len();
@@ -248,6 +266,11 @@ fn counts(pass: &PassOutcome<'_>) -> StatusCounts {
         counts.failed = apply.not_done();
     }
     counts
+}
+
+/// Says whether an action is there because the cluster moved, as far as that was confirmed.
+pub fn is_drift(action: &Action) -> bool {
+    moved(action.origin) && action.hold != Some(Hold::DriftUnconfirmed)
 }
 
 /// Says whether the cluster moved since the last apply.
@@ -267,7 +290,8 @@ fn sync(pass: &PassOutcome<'_>, counts: &StatusCounts) -> SyncState {
     if open + counts.paused + counts.unpruned > 0 {
         return SyncState::OutOfSync;
     }
-    if counts.unknown > 0 { SyncState::Unknown } else { SyncState::Synced }
+    // Once seen is neither drift nor its absence.
+    if counts.unknown + counts.unconfirmed > 0 { SyncState::Unknown } else { SyncState::Synced }
 }
 
 /// Returns the problem that kept the pass from being finished. What was seen and done, and only could not be written down,
@@ -296,6 +320,10 @@ fn verdict_of_plan(pass: &PassOutcome<'_>, counts: &StatusCounts, sync: SyncStat
     if pass.plan.is_none() {
         return ("NotPlanned", "No plan was made yet.".to_owned());
     }
+    if pass.standby {
+        let open = counts.planned + counts.held + counts.blocked + counts.unconfirmed;
+        return ("Standby", format!("Another agent of this environment acts; {open} actions are open."));
+    }
     if counts.denied > 0 {
         return ("PolicyDenied", format!("{} of the findings deny; nothing was applied.", counts.denied));
     }
@@ -308,7 +336,17 @@ fn verdict_of_plan(pass: &PassOutcome<'_>, counts: &StatusCounts, sync: SyncStat
     if counts.blocked > 0 {
         return ("ActionsBlocked", format!("{} of the actions cannot be done.", counts.blocked));
     }
-    let as_drift = pass.plan.map_or(0, |plan| plan.actions.iter().filter(|action| action.hold.is_some()).count());
+    if counts.contested > 0 {
+        return (
+            "DriftContested",
+            format!(
+                "{} of the resources were corrected again and again, and somebody else keeps changing them; they are left alone until that ends.",
+                counts.contested
+            ),
+        );
+    }
+    let not_corrected = |action: &&Action| action.hold == Some(Hold::DriftNotCorrected);
+    let as_drift = pass.plan.map_or(0, |plan| plan.actions.iter().filter(not_corrected).count());
     if as_drift > 0 && as_drift == counts.held {
         return (
             "DriftNotCorrected",
@@ -317,6 +355,12 @@ fn verdict_of_plan(pass: &PassOutcome<'_>, counts: &StatusCounts, sync: SyncStat
     }
     if counts.held > 0 {
         return ("ActionsHeld", format!("{} of the actions wait for an approval.", counts.held));
+    }
+    if counts.unconfirmed > 0 && counts.planned == 0 {
+        return (
+            "DriftUnconfirmed",
+            format!("{} of the resources differ; the next check, soon, says whether they drifted.", counts.unconfirmed),
+        );
     }
     match sync {
         SyncState::Synced => ("Synced", "The cluster is what git says.".to_owned()),
@@ -335,7 +379,7 @@ fn conditions(pass: &PassOutcome<'_>, counts: &StatusCounts, sync: SyncState) ->
     let (reason, message) = verdict(pass, counts, sync);
     let stalls = match unfinished(pass) {
         Some(problem) => problem.reason.stalls(),
-        None => counts.denied > 0 || counts.held + counts.blocked > 0,
+        None => !pass.standby && (counts.denied > 0 || counts.held + counts.blocked > 0),
     };
     let ready = match (sync, pass.problem) {
         (SyncState::Synced, None) if counts.denied == 0 && counts.failed == 0 => "True",

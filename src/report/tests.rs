@@ -214,6 +214,7 @@ fn pass<'a>(plan: Option<&'a Plan>, apply: Option<&'a ApplyReport>, problem: Opt
         plan,
         apply,
         problem,
+        standby: false,
         last_attempted_revision: Some("1a2b3c"),
         last_applied_revision: None,
     })

@@ -160,7 +160,8 @@ mod tests {
     }
 
     fn run(plan: &str) -> JournalRun {
-        JournalRun { plan_id: plan.to_owned(), environment: "prod".to_owned(), cluster_id: "c".to_owned() }
+        let (environment, cluster_id) = ("prod".to_owned(), "c".to_owned());
+        JournalRun { plan_id: plan.to_owned(), environment, cluster_id, recorded: None }
     }
 
     fn journal() -> (tempfile::TempDir, FileJournal) {

@@ -4,6 +4,7 @@
 //! and not yet reported. Layout: `ENVIRONMENT/CLUSTER-ID/{journal.jsonl,passwords.json,lock}`, readable by its user only.
 
 mod agent;
+mod file_lease;
 mod journal;
 mod passwords;
 
@@ -12,6 +13,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 pub use agent::FileAgentMemory;
+pub use file_lease::FileLease;
 pub use journal::FileJournal;
 pub use passwords::FilePasswordMemory;
 
@@ -191,6 +193,7 @@ mod tests {
             plan_id: "p".to_owned(),
             environment: "prod".to_owned(),
             cluster_id: "id".to_owned(),
+            recorded: None,
         };
         state.journal().begin(&run).expect("makes what it needs");
         assert_eq!(state.journal().read().expect("one run").runs, [(run, Vec::new())]);

@@ -241,6 +241,7 @@ proptest! {
             source: &PlanSource::default(),
             options: &PlanOptions {
                 drift: driftless::plan::input::DriftCorrection::Correct,
+                watch: driftless::plan::input::DriftWatch::default(),
                 prune: Prune::OwnedOnly,
                 max_deletions: 100,
                 today: jiff::civil::date(2026, 1, 1),

@@ -104,6 +104,7 @@ impl World {
                 prune: Prune::Never,
                 max_deletions: 5,
                 drift: DriftCorrection::Correct,
+                watch: driftless::plan::input::DriftWatch::default(),
                 accepted_cluster: None,
             },
             desired: DesiredState { environment: "prod".into(), ..DesiredState::default() },
