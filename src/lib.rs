@@ -37,6 +37,8 @@ pub mod sandbox;
 
 pub mod state;
 
+pub mod messaging;
+
 pub mod config;
 
 pub mod telemetry;

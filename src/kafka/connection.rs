@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
@@ -19,7 +20,7 @@ use super::properties::{Limits, SaslSettings};
 use super::sasl;
 use super::tls::{self, Tls};
 use crate::domain::observed::SecurityProtocol;
-use crate::ports::{ClusterError, ClusterErrorKind};
+use crate::ports::{ClusterError, ClusterErrorKind, Tally};
 
 /// The largest answer that is taken. 10,000 topics with all their configs in one answer are about 70 MB.
 const LARGEST_ANSWER: usize = 256 << 20;
@@ -38,6 +39,8 @@ pub(super) struct Connector {
     pub(super) sasl: Option<SaslSettings>,
     pub(super) client_id: String,
     pub(super) limits: Limits,
+    /// Counts requests, where somebody wants to know.
+    pub(super) tally: Option<Arc<dyn Tally>>,
 }
 
 impl Connector {
@@ -56,6 +59,9 @@ impl Connector {
             )),
         };
         let milliseconds = started.elapsed().as_millis();
+        if let Some(tally) = &self.tally {
+            tally.cluster_request("Connect", result.is_ok());
+        }
         match &result {
             Ok(_) => tracing::debug!(broker = %address, milliseconds, "connected to broker"),
             Err(error) => tracing::debug!(broker = %address, milliseconds, %error, "failed to connect to broker"),
@@ -87,6 +93,7 @@ impl Connector {
             metadata_version: None,
             correlation: 0,
             session_lifetime: None,
+            tally: self.tally.clone(),
             made: Instant::now(),
             used: Instant::now(),
         };
@@ -207,6 +214,7 @@ pub(super) struct Connection {
     session_lifetime: Option<Duration>,
     made: Instant,
     used: Instant,
+    tally: Option<Arc<dyn Tally>>,
 }
 
 impl Connection {
@@ -244,7 +252,10 @@ impl Connection {
     /// Sends a request and waits for its answer, without a limit of time.
     pub(super) async fn call<R: Request>(&mut self, request: &R, version: i16) -> Result<R::Response, CallError> {
         let started = Instant::now();
+        let mut counted = Counted { tally: self.tally.clone(), api: api_name::<R>(), is_answered: false };
         let result = self.exchange(request, version).await;
+        counted.is_answered = result.is_ok();
+        drop(counted);
         let (api, milliseconds) = (api_name::<R>(), started.elapsed().as_millis());
         match result {
             Ok(mut body) => {
@@ -353,6 +364,21 @@ impl Connection {
             kind: ClusterErrorKind::Protocol,
             hint: Some(hint.to_owned()),
         })
+    }
+}
+
+/// Counts a request when it is over, also when whoever sent it waits no longer.
+struct Counted {
+    tally: Option<Arc<dyn Tally>>,
+    api: &'static str,
+    is_answered: bool,
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        if let Some(tally) = &self.tally {
+            tally.cluster_request(self.api, self.is_answered);
+        }
     }
 }
 

@@ -9,6 +9,7 @@ mod connection;
 mod errors;
 mod evidence;
 mod jaas;
+mod librdkafka;
 mod observe;
 mod perform;
 mod pool;
@@ -19,6 +20,7 @@ mod tls;
 mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -35,7 +37,7 @@ use self::tls::Tls;
 use crate::domain::names::{Principal, TopicName};
 use crate::domain::observed::{BrokerFacts, ClusterFacts, Interest, ObservedState, TopicEvidence};
 use crate::domain::operation::{Operation, Passwords};
-use crate::ports::{Cluster, ClusterError, DryRun, ResourceError};
+use crate::ports::{Cluster, ClusterError, DryRun, ResourceError, Tally};
 
 /// What the adapter may do. A second wall behind the one in the commands: a plan cannot write by mistake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,10 +78,17 @@ impl KafkaCluster {
             (None, Some(Tls { has_identity: true, subject, .. })) => subject.clone(),
             (None, Some(_) | None) => Some("ANONYMOUS".to_owned()),
         };
-        let connector =
-            Connector { tls, sasl: properties.sasl, client_id: properties.client_id, limits: properties.limits };
+        let (client_id, limits) = (properties.client_id, properties.limits);
+        let connector = Connector { tls, sasl: properties.sasl, client_id, limits, tally: None };
         let principal = principal.map(|name| Principal::user(&name));
         Ok(Self { pool: Pool::new(connector, servers), principal, access })
+    }
+
+    /// Counts connections and requests from now on.
+    #[must_use]
+    pub fn counted(mut self, tally: Arc<dyn Tally>) -> Self {
+        self.pool.connector.tally = Some(tally);
+        self
     }
 
     fn pauses(&self) -> Pauses {

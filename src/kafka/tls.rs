@@ -139,7 +139,7 @@ fn open_pkcs12(store: &Store, bytes: &[u8]) -> Result<openssl::pkcs12::ParsedPkc
     })
 }
 
-fn trusted_certificates(store: &Store) -> Result<Vec<X509>, ClusterError> {
+pub(super) fn trusted_certificates(store: &Store) -> Result<Vec<X509>, ClusterError> {
     let certificates = match content(store)? {
         Content::Pem(pem) => pem_certificates(store, &pem)?,
         Content::Pkcs12(bytes) => {
@@ -157,7 +157,10 @@ fn trusted_certificates(store: &Store) -> Result<Vec<X509>, ClusterError> {
     Ok(certificates)
 }
 
-fn key_and_chain(store: &Store, key_password: Option<&Secret>) -> Result<(PKey<Private>, Vec<X509>), ClusterError> {
+pub(super) fn key_and_chain(
+    store: &Store,
+    key_password: Option<&Secret>,
+) -> Result<(PKey<Private>, Vec<X509>), ClusterError> {
     let name = store_name(store);
     let no_key = || errors::settings(format!("{name} holds no private key"), "Add the client's key as PKCS#8 PEM.");
     match content(store)? {
