@@ -12,7 +12,7 @@ use super::schedule::{Next, next};
 use crate::plan::apply_report::{ApplyReport, Outcome};
 use crate::report::page::{About, Leadership, PastApply, PastPass, PastPlan, StatusPage, status_page};
 use crate::report::plan_json;
-use crate::report::status::{StatusReport, moved, status_json};
+use crate::report::status::{StatusReport, is_drift, status_json};
 
 /// Passes of the history.
 const MOST_PASSES: usize = 50;
@@ -52,7 +52,7 @@ struct Shown {
 /// The metrics, and what the last passes came to.
 pub struct Board {
     /// The metrics.
-    pub metrics: Metrics,
+    pub metrics: Arc<Metrics>,
     shown: Mutex<Shown>,
 }
 
@@ -71,7 +71,7 @@ impl Board {
             passes: VecDeque::new(),
             is_retried: false,
         };
-        Self { metrics, shown: Mutex::new(shown) }
+        Self { metrics: Arc::new(metrics), shown: Mutex::new(shown) }
     }
 
     fn shown(&self) -> std::sync::MutexGuard<'_, Shown> {
@@ -190,7 +190,7 @@ fn trigger(result: &PassResult, shown: &Shown) -> &'static str {
 /// Keeps when each drift was first seen, as long as it is there.
 fn note_drift(since: &mut BTreeMap<String, Timestamp>, past: &PastPlan) {
     let done: BTreeSet<&str> = past.applied.iter().flat_map(done).collect();
-    let moved = past.plan.actions.iter().filter(|action| moved(action.origin)).map(|action| action.id.as_str());
+    let moved = past.plan.actions.iter().filter(|action| is_drift(action)).map(|action| action.id.as_str());
     let drifted: BTreeSet<&str> = moved.filter(|id| !done.contains(id)).collect();
     since.retain(|id, _| drifted.contains(id.as_str()));
     for id in drifted {

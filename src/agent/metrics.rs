@@ -13,7 +13,9 @@ use prometheus_client::registry::Registry;
 use super::pass::{Conclusion, PassResult, WhatToDo};
 use crate::domain::diagnostic::Severity;
 use crate::domain::resource::ResourceKind;
-use crate::plan::types::{ActionKind, Origin, Plan, Status};
+use crate::plan::types::{ActionKind, Plan, Status};
+use crate::ports::Tally;
+use crate::report::status::is_drift;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ResultLabels {
@@ -25,6 +27,29 @@ struct ResultLabels {
 struct PhaseLabels {
     environment: String,
     phase: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct EnvironmentLabels {
+    environment: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ApiLabels {
+    api: &'static str,
+    result: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OperationLabels {
+    operation: &'static str,
+    result: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SinkLabels {
+    sink: &'static str,
+    result: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -65,6 +90,10 @@ pub struct Metrics {
     actions: Family<ActionLabels, Gauge>,
     findings: Family<SeverityLabels, Gauge>,
     info: Family<InfoLabels, Gauge>,
+    leader: Family<EnvironmentLabels, Gauge>,
+    events: Family<SinkLabels, Counter>,
+    requests: Family<ApiLabels, Counter>,
+    operations: Family<OperationLabels, Counter>,
 }
 
 impl Metrics {
@@ -82,6 +111,10 @@ impl Metrics {
             actions: Family::default(),
             findings: Family::default(),
             info: Family::default(),
+            leader: Family::default(),
+            events: Family::default(),
+            requests: Family::default(),
+            operations: Family::default(),
         };
         metrics.register();
         metrics
@@ -97,6 +130,10 @@ impl Metrics {
         registry.register("driftless_last_applied_timestamp_seconds", "Last complete apply", self.last_applied.clone());
         registry.register("driftless_plan_actions", "Actions of the last plan", self.actions.clone());
         registry.register("driftless_policy_findings", "Findings of the last plan", self.findings.clone());
+        registry.register("driftless_leader", "Whether this agent acts", self.leader.clone());
+        registry.register("driftless_events", "Events by what became of them", self.events.clone());
+        registry.register("driftless_cluster_requests", "Requests to the cluster", self.requests.clone());
+        registry.register("driftless_git_operations", "Operations of git", self.operations.clone());
         registry.register("driftless_info", "Version and last revision", self.info.clone());
     }
 
@@ -128,15 +165,22 @@ impl Metrics {
         self.info.get_or_create(&InfoLabels { environment, version, revision: revision.to_owned() }).set(1);
     }
 
+    /// Notes whether this agent acts, or another one does.
+    pub fn note_leader(&self, leads: bool) {
+        let labels = EnvironmentLabels { environment: self.environment.clone() };
+        self.leader.get_or_create(&labels).set(i64::from(leads));
+    }
+
+    /// Notes what became of an event: `sent`, `retried` or `dropped`.
+    pub fn note_event(&self, sink: &'static str, result: &'static str) {
+        self.events.get_or_create(&SinkLabels { sink, result }).inc();
+    }
+
     fn note_plan(&self, plan: &Plan) {
         let environment = || self.environment.clone();
         let size = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         for kind in ResourceKind::ALL {
-            let moved = |origin: Origin| match origin {
-                Origin::Drift | Origin::Conflict => true,
-                Origin::Change | Origin::Adopt => false,
-            };
-            let n_drifted = plan.actions.iter().filter(|action| action.kind == kind && moved(action.origin)).count();
+            let n_drifted = plan.actions.iter().filter(|action| action.kind == kind && is_drift(action)).count();
             self.drift
                 .get_or_create(&KindLabels { environment: environment(), kind: kind.as_str() })
                 .set(size(n_drifted));
@@ -166,6 +210,20 @@ impl Metrics {
     }
 }
 
+impl Tally for Metrics {
+    fn cluster_request(&self, api: &'static str, is_answered: bool) {
+        self.requests.get_or_create(&ApiLabels { api, result: word(is_answered) }).inc();
+    }
+
+    fn git_operation(&self, operation: &'static str, succeeded: bool) {
+        self.operations.get_or_create(&OperationLabels { operation, result: word(succeeded) }).inc();
+    }
+}
+
+fn word(succeeded: bool) -> &'static str {
+    if succeeded { "success" } else { "failure" }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -177,7 +235,19 @@ mod tests {
         let problem = Problem { reason: ProblemReason::SourceFailed, message: "Away.".to_owned() };
         let result = PassResult { problem: Some(problem), ..PassResult::default() };
         metrics.note(&result, WhatToDo::Apply, Duration::from_secs(1), 1_780_000_000);
+        metrics.note_leader(true);
+        metrics.note_event("topic", "dropped");
+        metrics.cluster_request("Metadata", true);
+        metrics.git_operation("push-report", false);
         let text = metrics.text();
+        for line in [
+            "driftless_leader{environment=\"prod\"} 1",
+            "driftless_events_total{sink=\"topic\",result=\"dropped\"} 1",
+            "driftless_cluster_requests_total{api=\"Metadata\",result=\"success\"} 1",
+            "driftless_git_operations_total{operation=\"push-report\",result=\"failure\"} 1",
+        ] {
+            assert!(text.contains(line), "{line}\n{text}");
+        }
         assert!(text.contains("driftless_reconcile_total{environment=\"prod\",result=\"failure\"} 1"), "{text}");
         assert!(
             text.contains("driftless_reconcile_duration_seconds_count{environment=\"prod\",phase=\"pass\"} 1"),

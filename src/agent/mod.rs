@@ -4,10 +4,13 @@
 //! stops a pass, `reconcile` does the rest, and [`follow`] says when the next pass is made.
 
 pub mod board;
+mod chronicle;
+mod counted;
 mod follow;
 pub mod hooks;
 pub mod http;
 pub mod metrics;
+pub mod outbox;
 mod pass;
 pub mod pull_requests;
 mod schedule;
@@ -15,6 +18,8 @@ mod trust;
 mod unchanged;
 pub mod watch;
 
+pub use chronicle::{Chronicle, lease_event};
+pub use counted::Counted;
 pub use follow::{Following, Wakes, Woken, follow};
 pub use pass::{AgentPass, Conclusion, PassResult, Unloadable, Wanted, WhatToDo, run_pass};
 pub use schedule::{Next, Pace, next};

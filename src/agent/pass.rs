@@ -5,10 +5,12 @@ use std::sync::Arc;
 use crate::apply::{Progress, StopFlag};
 use crate::config::settings::VerifyMode;
 use crate::domain::desired::DesiredState;
+use crate::domain::drift_memory::DriftMemory;
 use crate::domain::snapshot::Snapshot;
 use crate::plan::apply_report::ApplyReport;
 use crate::plan::input::Prune;
 use crate::plan::types::{Plan, PlanSource, Status};
+use crate::plan::watch;
 use crate::policy::Pack;
 use crate::ports::{
     AgentMemory, AgentRecord, Clock, Cluster, LocalState, ReportBranch, RuleStore, SourceError, SourceMirror,
@@ -47,6 +49,8 @@ pub enum WhatToDo {
     Observe,
     /// It is applied.
     Apply,
+    /// Nothing is written anywhere but in the agent's own directory: another agent acts.
+    Standby,
 }
 
 /// The world of one pass of the agent.
@@ -111,6 +115,8 @@ pub struct PassResult {
     pub plan: Option<Plan>,
     /// What was applied.
     pub apply: Option<ApplyReport>,
+    /// Whether another agent acts, and this pass only looked.
+    pub standby: bool,
     /// What kept the pass from being finished, or its result from being recorded.
     pub problem: Option<Problem>,
     /// What a person can do about the problem.
@@ -130,6 +136,7 @@ impl PassResult {
             plan: self.plan.as_ref(),
             apply: self.apply.as_ref(),
             problem: self.problem.as_ref(),
+            standby: self.standby,
             last_attempted_revision: self.revision.as_deref(),
             last_applied_revision: self.last_applied.as_deref(),
         })
@@ -142,9 +149,12 @@ impl PassResult {
             return if settings { Conclusion::SettingsInvalid } else { Conclusion::Failed };
         }
         let Some(plan) = &self.plan else { return Conclusion::Failed };
+        if self.standby {
+            return Conclusion::Done;
+        }
         match (Decision::of(plan), what_to_do) {
             (Decision::Denied(_), _) => Conclusion::Refused,
-            (_, WhatToDo::Observe) => Conclusion::Done,
+            (_, WhatToDo::Observe | WhatToDo::Standby) => Conclusion::Done,
             (Decision::Held(_), WhatToDo::Apply) => Conclusion::Refused,
             (Decision::Blocked(_), WhatToDo::Apply) => Conclusion::Failed,
             (Decision::Perform, WhatToDo::Apply) => {
@@ -167,13 +177,17 @@ impl PassResult {
 
 /// Makes one pass. Never fails as a whole: what went wrong is part of the result.
 pub async fn run_pass(world: &AgentPass<'_>) -> PassResult {
-    let mut result = PassResult::default();
+    let standby = match world.what_to_do {
+        WhatToDo::Standby => true,
+        WhatToDo::Observe | WhatToDo::Apply => false,
+    };
+    let mut result = PassResult { standby, ..PassResult::default() };
     if let Err(stopped) = attempt(world, &mut result).await {
         let Stopped { reason, message, hint, details } = stopped;
         result.stop(reason, message, hint);
         result.details = details;
-        // What passes by itself makes no commits.
-        if reason.stalls() && reason != ProblemReason::RecordDamaged {
+        // What passes by itself makes no commits, and a standby none at all.
+        if reason.stalls() && reason != ProblemReason::RecordDamaged && !standby && world.stop.may_write() {
             record_stall(world, &mut result).await;
         }
     }
@@ -215,9 +229,11 @@ async fn attempt(world: &AgentPass<'_>, result: &mut PassResult) -> Result<(), S
     if record.cluster_id.as_deref() != Some(cluster_id.as_str()) {
         remember(world, &AgentRecord { cluster_id: Some(cluster_id), ..record.clone() })?;
     }
+    let mut drift = world.memory.drift();
+    let patience = watch::watch(&drift, world.options.watch.confirmations, world.clock.now());
     // What another agent deleted, and somebody made anew, may still look like ours on an old branch.
-    let careful = PassOptions { prune: Prune::Never, ..world.options.clone() };
-    let options = if result.unfetched.is_some() { &careful } else { world.options };
+    let prune = if result.unfetched.is_some() { Prune::Never } else { world.options.prune };
+    let options = PassOptions { prune, watch: patience, ..world.options.clone() };
     let pass = Pass {
         cluster: world.cluster,
         rules: world.rules,
@@ -226,15 +242,23 @@ async fn attempt(world: &AgentPass<'_>, result: &mut PassResult) -> Result<(), S
         secrets: &wanted.secrets,
         packs: &wanted.packs,
         clock: world.clock,
-        options,
+        options: &options,
     };
     let source = PlanSource { revision: result.revision.clone(), dirty: false, base: None };
     let planned = pass.plan(observation, &wanted.desired, &source).await?;
     result.plan = Some(planned.plan.clone());
+    watch::seen(&mut drift, &planned.plan, world.clock.now());
+    remember_drift(world, &drift)?;
     match (world.what_to_do, Decision::of(&planned.plan)) {
         (WhatToDo::Apply, Decision::Perform) if !world.stop.is_set() => {
-            apply(world, &pass, &planned, &wanted.desired, result).await
+            let outcome = apply(world, &pass, &planned, &wanted.desired, result).await;
+            if let Some(report) = &result.apply {
+                watch::applied(&mut drift, &planned.plan, report, world.clock.now());
+            }
+            outcome.and(remember_drift(world, &drift))
         }
+        (WhatToDo::Standby, _) => Ok(()),
+        (WhatToDo::Apply | WhatToDo::Observe, _) if !world.stop.may_write() => Err(PassError::LeaseLost.into()),
         (WhatToDo::Apply | WhatToDo::Observe, _) => {
             pass.record_drift(&planned, &wanted.desired, Push::Yes)?;
             Ok(())
@@ -314,6 +338,10 @@ fn remember(world: &AgentPass<'_>, record: &AgentRecord) -> Result<(), Stopped> 
     world.memory.write(record).map_err(|error| Stopped::from(PassError::State(error)))
 }
 
+fn remember_drift(world: &AgentPass<'_>, drift: &DriftMemory) -> Result<(), Stopped> {
+    world.memory.remember_drift(drift).map_err(|error| Stopped::from(PassError::State(error)))
+}
+
 /// Puts a problem that waits for a person onto the report branch. That this fails too is only logged: the problem itself is
 /// what people must see.
 async fn record_stall(world: &AgentPass<'_>, result: &mut PassResult) {
@@ -323,6 +351,7 @@ async fn record_stall(world: &AgentPass<'_>, result: &mut PassResult) {
         plan: result.plan.as_ref(),
         apply: None,
         problem: result.problem.as_ref(),
+        standby: false,
         last_attempted_revision: result.revision.as_deref(),
         last_applied_revision: result.last_applied.as_deref(),
     };

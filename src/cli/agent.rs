@@ -1,6 +1,8 @@
 //! `driftless agent`: follows the config repository of one environment.
 
 mod daemon;
+mod events;
+mod lease;
 mod pull_requests;
 
 use std::path::{Path, PathBuf};
@@ -9,6 +11,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use self::events::Telling;
 use super::arguments::{RuleArgs, load_settings};
 use super::clock::SystemClock;
 use super::cluster::{self, Writes};
@@ -18,8 +21,9 @@ use super::exit::Exit;
 use super::interrupt::Shutdown;
 use super::passwords::{self, Need};
 use super::{desired, repository, session, surroundings};
+use crate::agent::metrics::Metrics;
 use crate::agent::{
-    AgentPass, Conclusion, Known, Look, PassResult, Unloadable, Wanted, WhatToDo, hooks, is_unchanged, run_pass,
+    AgentPass, Conclusion, Counted, Known, Look, PassResult, Unloadable, Wanted, WhatToDo, hooks, is_unchanged, run_pass,
 };
 use crate::apply::{NoProgress, StopFlag};
 use crate::config::secrets::{self, SecretOptions};
@@ -27,7 +31,8 @@ use crate::config::settings::{AgentSettings, ApplyMode, RuleSettings, VerifyMode
 use crate::domain::snapshot::Snapshot;
 use crate::git::{self, GitReportBranch, Mirror, MirrorSettings, SigningKey, TrustedKeys};
 use crate::manifest::content_digest;
-use crate::plan::input::{DriftCorrection, Prune};
+use crate::plan::input::{DriftCorrection, DriftWatch, Prune};
+use crate::ports::{Lease, Tally};
 use crate::reconcile::PassOptions;
 use crate::report::{self, Detail, Style};
 use crate::state::{FileAgentMemory, StateDirectory, StateLock};
@@ -54,10 +59,18 @@ pub(super) async fn run(arguments: &AgentArgs, console: &Console) -> Result<Exit
     if !arguments.once {
         return daemon::run(&arguments.config, settings, console).await;
     }
-    let agent = Agent::open(&settings)?;
+    let metrics = Arc::new(Metrics::new(&settings.environment));
+    let agent = Agent::open(&settings, Arc::clone(&metrics) as _)?;
     let _lock = agent.lock()?;
     let shutdown = Shutdown::watch(console);
-    let result = agent.pass(&shutdown.ended).await?;
+    let telling = Telling::open(&settings, &metrics)?;
+    let lease = lease::open(&settings)?;
+    lease::wait_for(lease.as_ref(), &settings.environment).await;
+    let result = agent.pass(&shutdown.ended, &lease).await;
+    lease.give_up().await;
+    let result = result?;
+    telling.pass(&settings.environment, &result, &result.status(&settings.environment)).await;
+    telling.close().await;
     show(&result, console)?;
     Ok(match result.conclusion(agent.what_to_do()) {
         Conclusion::Done => Exit::Done,
@@ -81,8 +94,6 @@ fn refuse_what_is_not_built(settings: &AgentSettings) -> Result<(), CommandError
             "rules.ruler",
             "Rules go into a directory that Prometheus loads: `rules.directory`.",
         ),
-        (settings.events_topic.is_some(), "events", "Events are not sent yet."),
-        (settings.lease_group.is_some(), "lease", "Run exactly one agent per environment."),
     ];
     for (is_set, setting, why) in not_built {
         if is_set {
@@ -128,8 +139,9 @@ fn check_files(settings: &AgentSettings) -> Result<(), CommandError> {
 /// The adapters of an agent's settings.
 struct Agent<'a> {
     settings: &'a AgentSettings,
-    source: Mirror,
-    branch: Arc<GitReportBranch>,
+    source: Counted<Mirror>,
+    branch: Arc<Counted<GitReportBranch>>,
+    tally: Arc<dyn Tally>,
     memory: FileAgentMemory,
     local: StateDirectory,
     options: PassOptions,
@@ -138,7 +150,7 @@ struct Agent<'a> {
 
 impl<'a> Agent<'a> {
     /// Opens everything but the cluster. Connects to nothing yet.
-    fn open(settings: &'a AgentSettings) -> Result<Self, CommandError> {
+    fn open(settings: &'a AgentSettings, tally: Arc<dyn Tally>) -> Result<Self, CommandError> {
         let root =
             settings.state_directory.clone().or_else(surroundings::default_state_directory).ok_or_else(|| {
                 CommandError::usage("there is no directory for what the agent remembers").hint("Set `stateDirectory`.")
@@ -153,16 +165,18 @@ impl<'a> Agent<'a> {
                 access: repository::remote_access(&settings.source.auth),
             },
         );
+        let source = Counted::new(source, Arc::clone(&tally));
         let mut branch = repository::branch_settings(Some(settings));
         branch.remote.get_or_insert_with(|| settings.source.url.expose().to_owned());
         let reports = git::report_repository(memory.directory())?;
-        let branch = Arc::new(GitReportBranch::open(&reports, &settings.environment, branch)?);
+        let branch = GitReportBranch::open(&reports, &settings.environment, branch)?;
+        let branch = Arc::new(Counted::new(branch, Arc::clone(&tally)));
         let options = Self::options(settings);
         let secrets = SecretOptions {
             directory: settings.secrets.directory.clone(),
             age_identity_file: settings.secrets.age_identity_file.clone(),
         };
-        Ok(Self { settings, source, branch, memory, local: StateDirectory::new(root), options, secrets })
+        Ok(Self { settings, source, branch, tally, memory, local: StateDirectory::new(root), options, secrets })
     }
 
     /// What the settings decide about a pass.
@@ -171,6 +185,7 @@ impl<'a> Agent<'a> {
             prune: if settings.apply.prune { Prune::OwnedOnly } else { Prune::Never },
             max_deletions: settings.apply.max_deletions,
             drift: if settings.apply.correct_drift { DriftCorrection::Correct } else { DriftCorrection::Hold },
+            watch: DriftWatch::new(settings.drift.confirmations),
             accepted_cluster: settings.cluster.cluster_id.clone(),
         }
     }
@@ -204,15 +219,22 @@ impl<'a> Agent<'a> {
     }
 
     /// Makes one pass. The cluster is opened anew for each, so that renewed credentials count.
-    async fn pass(&self, ended: &watch::Receiver<bool>) -> Result<PassResult, CommandError> {
-        let limit = Limit::start(self.settings.apply.timeout, ended.clone());
+    async fn pass(&self, ended: &watch::Receiver<bool>, lease: &Arc<dyn Lease>) -> Result<PassResult, CommandError> {
+        let environment = self.settings.environment.clone();
+        let (what_to_do, _acting) = if lease.holds(&environment) {
+            (self.what_to_do(), Some(lease.acting()))
+        } else {
+            (WhatToDo::Standby, None)
+        };
+        let holder = Arc::clone(lease);
+        let flag = StopFlag::while_holding(Arc::new(move || holder.holds(&environment)));
+        let limit = Limit::start(flag, self.settings.apply.timeout, ended.clone());
         let stop = &limit.stop;
-        let what_to_do = self.what_to_do();
         let (writes, need) = match what_to_do {
-            WhatToDo::Observe => (Writes::Never, Need::Optional),
+            WhatToDo::Observe | WhatToDo::Standby => (Writes::Never, Need::Optional),
             WhatToDo::Apply => (Writes::Possible, Need::Required),
         };
-        let cluster = cluster::open_for_agent(&self.settings.cluster.access, writes)?;
+        let cluster = cluster::open_for_agent(&self.settings.cluster.access, writes, Some(&self.tally))?;
         let no_options = RuleArgs { rules_directory: None, rules_reload_url: None };
         let rules = no_options.directory(Some(self.settings))?.map(session::open_rules).transpose()?;
         let load = |snapshot: &Snapshot| self.load(snapshot, need);
@@ -253,8 +275,7 @@ struct Limit {
 }
 
 impl Limit {
-    fn start(timeout: Duration, mut ended: watch::Receiver<bool>) -> Self {
-        let stop = StopFlag::default();
+    fn start(stop: StopFlag, timeout: Duration, mut ended: watch::Receiver<bool>) -> Self {
         let flag = stop.clone();
         let watcher = tokio::spawn(async move {
             tokio::select! {

@@ -258,6 +258,16 @@ pub(super) struct PruneArgs {
     pub(super) max_deletions: usize,
 }
 
+/// How a status is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(super) enum TextOrJson {
+    /// For people
+    #[default]
+    Text,
+    /// For programs
+    Json,
+}
+
 /// The forms in which plans, drift and validations are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(super) enum OutputFormat {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::arguments::ClusterChoice;
 use super::error::CommandError;
@@ -13,7 +14,7 @@ use crate::domain::secret::Secret;
 use crate::domain::snapshot::SnapshotFile;
 use crate::kafka::properties::ClientProperties;
 use crate::kafka::{self, KafkaCluster};
-use crate::ports::Cluster;
+use crate::ports::{Cluster, Tally};
 use crate::sandbox::{self, DirectoryCluster};
 
 /// Whether the command writes to the cluster. Adapters refuse writes of those that do not: a second wall.
@@ -35,7 +36,7 @@ pub(super) fn open(
         ClusterChoice::Settings(settings) => match &settings.cluster.access {
             ClusterAccess::Sandbox(directory) => directory_cluster(directory),
             ClusterAccess::PropertiesFile(_) | ClusterAccess::Properties(_) => {
-                open_for_agent(&settings.cluster.access, writes)
+                open_for_agent(&settings.cluster.access, writes, None)
             }
         },
         ClusterChoice::Kafka { bootstrap_server, command_config } => {
@@ -43,7 +44,7 @@ pub(super) fn open(
                 Some(path) => read_properties(path)?,
                 None => ClientProperties::plaintext(),
             };
-            connect(properties, Some(bootstrap_server), writes)
+            connect(properties, Some(bootstrap_server), writes, None)
         }
         ClusterChoice::Sandbox(directory) => directory_cluster(directory),
         ClusterChoice::Observed(observed) => recorded(observed, repository),
@@ -51,10 +52,14 @@ pub(super) fn open(
 }
 
 /// Opens the cluster of an agent's settings. Here the directory cluster refuses writes too, where there may be none.
-pub(super) fn open_for_agent(access: &ClusterAccess, writes: Writes) -> Result<Box<dyn Cluster>, CommandError> {
+pub(super) fn open_for_agent(
+    access: &ClusterAccess,
+    writes: Writes,
+    tally: Option<&Arc<dyn Tally>>,
+) -> Result<Box<dyn Cluster>, CommandError> {
     match (access, writes) {
-        (ClusterAccess::PropertiesFile(path), _) => connect(read_properties(path)?, None, writes),
-        (ClusterAccess::Properties(properties), _) => connect(inline_properties(properties)?, None, writes),
+        (ClusterAccess::PropertiesFile(path), _) => connect(read_properties(path)?, None, writes, tally),
+        (ClusterAccess::Properties(properties), _) => connect(inline_properties(properties)?, None, writes, tally),
         (ClusterAccess::Sandbox(directory), Writes::Possible) => directory_cluster(directory),
         (ClusterAccess::Sandbox(directory), Writes::Never) => {
             Ok(Box::new(DirectoryCluster::open(directory, sandbox::Access::ReadOnly)?))
@@ -62,10 +67,23 @@ pub(super) fn open_for_agent(access: &ClusterAccess, writes: Writes) -> Result<B
     }
 }
 
+/// Returns the connection of an agent's settings in librdkafka's words. Reads the files that they name.
+pub(super) fn librdkafka(access: &ClusterAccess) -> Result<BTreeMap<String, Secret>, CommandError> {
+    let properties = match access {
+        ClusterAccess::PropertiesFile(path) => read_properties(path)?,
+        ClusterAccess::Properties(properties) => inline_properties(properties)?,
+        ClusterAccess::Sandbox(_) => {
+            return Err(CommandError::usage("the directory cluster has no brokers to send records through"));
+        }
+    };
+    Ok(properties.librdkafka()?)
+}
+
 fn connect(
     properties: ClientProperties,
     bootstrap: Option<&str>,
     writes: Writes,
+    tally: Option<&Arc<dyn Tally>>,
 ) -> Result<Box<dyn Cluster>, CommandError> {
     let access = match writes {
         Writes::Never => kafka::Access::ReadOnly,
@@ -74,7 +92,11 @@ fn connect(
     for key in properties.ignored() {
         tracing::info!(%key, "property has no meaning here");
     }
-    Ok(Box::new(KafkaCluster::new(properties, bootstrap, access)?))
+    let cluster = KafkaCluster::new(properties, bootstrap, access)?;
+    Ok(Box::new(match tally {
+        Some(tally) => cluster.counted(Arc::clone(tally)),
+        None => cluster,
+    }))
 }
 
 fn read_properties(path: &Path) -> Result<ClientProperties, CommandError> {

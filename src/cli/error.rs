@@ -187,7 +187,8 @@ impl From<PassError> for CommandError {
             | PassError::History { .. }
             | PassError::Rules(_)
             | PassError::State(_)
-            | PassError::Stale(_) => ErrorKind::Failed,
+            | PassError::Stale(_)
+            | PassError::LeaseLost => ErrorKind::Failed,
         };
         let (message, hint) = (error.to_string(), error.hint());
         Self::new(kind, message).maybe_hint(hint).because(error)

@@ -25,6 +25,7 @@ mod repository;
 mod saved_plan;
 mod session;
 mod show;
+mod status;
 mod surroundings;
 mod validate;
 
@@ -90,6 +91,7 @@ enum Command {
     Apply(apply::ApplyArgs),
     Drift(drift::DriftArgs),
     Agent(agent::AgentArgs),
+    Status(status::StatusArgs),
     Import(import::ImportArgs),
     Show(show::ShowArgs),
     Comment(comment::CommentArgs),
@@ -147,6 +149,7 @@ impl Cli {
             Command::Apply(arguments) => block_on(apply::run(arguments, console)),
             Command::Drift(arguments) => block_on(drift::run(arguments, console)),
             Command::Agent(arguments) => block_on(agent::run(arguments, console)),
+            Command::Status(arguments) => block_on(status::run(arguments, console)),
             Command::Import(arguments) => block_on(import::run(arguments, console)),
             Command::Show(arguments) => show::run(arguments, console),
             Command::Comment(arguments) => block_on(comment::run(arguments, console)),

@@ -10,7 +10,7 @@ use super::error::CommandError;
 use super::passwords::{self, Need};
 use super::repository::Repository;
 use crate::git::GitReportBranch;
-use crate::plan::input::{DriftCorrection, Prune};
+use crate::plan::input::{DriftCorrection, DriftWatch, Prune};
 use crate::plan::types::PlanSource;
 use crate::policy::Pack;
 use crate::ports::{Cluster, LocalState, ReportBranch, RuleStore};
@@ -76,6 +76,7 @@ impl Session {
             },
             // A person who applies looks at the plan; only the agent has a setting for it.
             drift: DriftCorrection::Correct,
+            watch: DriftWatch::default(),
             max_deletions: arguments.prune.map_or(0, |prune| prune.max_deletions),
             accepted_cluster: arguments.cluster.cluster_id(&choice),
         };

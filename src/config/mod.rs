@@ -8,6 +8,7 @@ mod age_file;
 mod parse;
 mod reader;
 pub mod secrets;
+mod services;
 pub mod settings;
 mod substitute;
 mod tree;

@@ -5,15 +5,15 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::reader::{Reader, Section};
+use super::services::{events, lease};
 use super::settings::{
     AgentSettings, ApplyMode, ApplySettings, ClusterAccess, ClusterSettings, DriftSettings, ForgeLogin, ForgeSettings,
-    ForgeType, GitAuthentication, HttpSettings, HttpTlsSettings, ReportSettings, RepositoryUrl, RuleSettings,
-    SecretSettings, SourceSettings, VerifyMode, VerifySettings,
+    ForgeType, GitAuthentication, HttpSettings, HttpTlsSettings, LeaseSettings, ReportSettings, RepositoryUrl,
+    RuleSettings, SecretSettings, SourceSettings, VerifyMode, VerifySettings,
 };
 use super::substitute::{Surroundings, resolve};
 use super::{tree, values};
 use crate::domain::diagnostic::{Diagnostic, Location};
-use crate::domain::names::TopicName;
 use crate::domain::secret::Secret;
 
 const ROOT: &[&str] = &[
@@ -38,6 +38,7 @@ const GIT_AUTH: &[&str] =
     &["sshKeyFile", "sshKeyPassphraseFile", "knownHostsFile", "username", "passwordFile", "caFile"];
 const CLUSTER: &[&str] = &["propertiesFile", "properties", "sandbox", "clusterId"];
 const APPLY: &[&str] = &["mode", "correctDrift", "prune", "maxDeletions", "timeout"];
+const DRIFT: &[&str] = &["schedule", "timeZone", "confirmations"];
 const REPORT: &[&str] = &["url", "branch", "author", "signingKeyFile", "auth"];
 const HTTP: &[&str] = &["listen", "tokenFile", "tls", "allowedHosts", "webhookSecretFile"];
 const FORGE: &[&str] = &["type", "apiUrl", "repository", "tokenFile", "app", "interval", "forks", "label"];
@@ -87,8 +88,21 @@ fn agent(reader: &mut Reader<'_>, root: &Section<'_>) -> Option<AgentSettings> {
     let rules = rules(reader, root);
     let report = report(reader, root, environment.as_deref().unwrap_or_default());
     let forge = forge(reader, root);
-    let events_topic = events(reader, root);
-    let lease_group = lease(reader, root);
+    let events = events(reader, root);
+    let lease = lease(reader, root);
+    if let (Some(LeaseSettings::Group { .. }), Some(ClusterSettings { access: ClusterAccess::Sandbox(_), .. })) =
+        (&lease, &cluster)
+        && let Some(node) = root.get("lease")
+    {
+        let message = "`lease.group` needs a Kafka cluster, and `cluster.sandbox` is a directory".to_owned();
+        reader.error("conflicting-settings", reader.at(node), message, Some("use `lease.file`".to_owned()));
+    }
+    if let (Some(_), Some(ClusterSettings { access: ClusterAccess::Sandbox(_), .. })) = (&events.topic, &cluster)
+        && let Some(node) = root.get("events")
+    {
+        let message = "`events.topic` needs a Kafka cluster, and `cluster.sandbox` is a directory".to_owned();
+        reader.error("conflicting-settings", reader.at(node), message, None);
+    }
     let http = http(reader, root);
     let state_directory = reader.path(root, "stateDirectory");
     let (source, report) = (source?, report?);
@@ -107,8 +121,8 @@ fn agent(reader: &mut Reader<'_>, root: &Section<'_>) -> Option<AgentSettings> {
         rules,
         report,
         forge,
-        events_topic,
-        lease_group,
+        events,
+        lease,
         http,
         state_directory,
         files: std::mem::take(&mut reader.files),
@@ -261,10 +275,14 @@ fn apply(reader: &mut Reader<'_>, root: &Section<'_>) -> ApplySettings {
 }
 
 fn drift(reader: &mut Reader<'_>, root: &Section<'_>) -> DriftSettings {
-    let schedule = reader
-        .subsection(root, "drift", &["schedule"])
-        .and_then(|section| reader.parsed(&section, "schedule", values::schedule));
-    DriftSettings { schedule: schedule.unwrap_or_else(|| "0 */10 * * * *".to_owned()) }
+    let mut settings =
+        DriftSettings { schedule: "0 */10 * * * *".to_owned(), time_zone: chrono_tz::Tz::UTC, confirmations: 2 };
+    let Some(section) = reader.subsection(root, "drift", DRIFT) else { return settings };
+    settings.schedule = reader.parsed(&section, "schedule", values::schedule).unwrap_or(settings.schedule);
+    settings.time_zone = reader.parsed(&section, "timeZone", values::time_zone).unwrap_or(settings.time_zone);
+    let confirmations = reader.parsed(&section, "confirmations", values::confirmations);
+    settings.confirmations = confirmations.unwrap_or(settings.confirmations);
+    settings
 }
 
 fn secrets(reader: &mut Reader<'_>, root: &Section<'_>) -> SecretSettings {
@@ -397,22 +415,6 @@ fn forge_login(reader: &mut Reader<'_>, forge: &Section<'_>, forge_type: Option<
     let installation_id = reader.parsed(&app, "installationId", number);
     let (id, private_key_file) = (reader.string(&app, "id"), reader.path(&app, "privateKeyFile"));
     Some(ForgeLogin::App { id: id?, installation_id, private_key_file: private_key_file? })
-}
-
-fn events(reader: &mut Reader<'_>, root: &Section<'_>) -> Option<TopicName> {
-    let section = reader.subsection(root, "events", &["topic"])?;
-    if section.get("topic").is_none() {
-        reader.missing(&section, "topic", "name the topic for events");
-    }
-    reader.parsed(&section, "topic", values::topic)
-}
-
-fn lease(reader: &mut Reader<'_>, root: &Section<'_>) -> Option<String> {
-    let section = reader.subsection(root, "lease", &["group"])?;
-    if section.get("group").is_none() {
-        reader.missing(&section, "group", "name the consumer group");
-    }
-    reader.string(&section, "group")
 }
 
 fn http(reader: &mut Reader<'_>, root: &Section<'_>) -> Option<HttpSettings> {

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::*;
+use crate::config::settings::{AlertmanagerSettings, WebhookFormat, WebhookSettings};
 
 const SMALLEST: &str = "apiVersion: driftless.dev/v1
 kind: Agent
@@ -54,6 +55,7 @@ fn the_smallest_file_has_careful_defaults() {
         (ApplyMode::Apply, false, false, 0)
     );
     assert_eq!(apply.timeout, Duration::from_secs(600));
+    assert_eq!((settings.drift.time_zone, settings.drift.confirmations), (chrono_tz::Tz::UTC, 2));
     assert_eq!(settings.report.branch, "driftless/prod");
     assert!(settings.rules.is_none() && settings.forge.is_none() && settings.http.is_none());
 }
@@ -76,12 +78,15 @@ cluster:
   properties: {bootstrap.servers: \"a:9092,b:9092\", sasl.jaas.config: \"x password='${env:PASSWORD}';\", retries: 010}
   clusterId: abc
 apply: {mode: observe, correctDrift: true, prune: true, maxDeletions: 5, timeout: 90s}
-drift: {schedule: 0 0 * * * *}
+drift: {schedule: 0 0 * * * *, timeZone: Europe/Berlin, confirmations: 3}
 secrets: {directory: secrets, ageIdentityFile: identity.txt}
 rules: {directory: rules, reloadUrl: \"http://localhost:9090/\"}
 report: {url: git@git.example.org:reports.git, branch: \"reports/{environment}\", author: {name: D, email: d@example.org}, signingKeyFile: k, auth: {sshKeyFile: id-report}}
 forge: {type: gitea, apiUrl: https://git.example.org/api/v1, repository: org/kafka, tokenFile: t, interval: 45s}
-events: {topic: driftless.events}
+events:
+  topic: driftless.events
+  webhook: {url: \"https://hooks.example.org/x\", secretFile: hook}
+  alertmanager: {url: \"http://alerts:9093/\", after: 5m}
 lease: {group: driftless-prod}
 http: {listen: \"127.0.0.1:8080\", webhookSecretFile: w}
 stateDirectory: state
@@ -99,7 +104,9 @@ stateDirectory: state
     assert_eq!(settings.cluster.cluster_id.as_deref(), Some("abc"));
     assert_eq!((settings.apply.mode, settings.apply.max_deletions), (ApplyMode::Observe, 5));
     assert!(settings.apply.correct_drift && settings.apply.prune);
-    assert_eq!(settings.drift.schedule, "0 0 * * * *");
+    let drift = &settings.drift;
+    let expected = ("0 0 * * * *", chrono_tz::Tz::Europe__Berlin, 3);
+    assert_eq!((drift.schedule.as_str(), drift.time_zone, drift.confirmations), expected);
     assert_eq!(settings.secrets.age_identity_file, path("identity.txt"));
     assert!(
         matches!(&settings.rules, Some(RuleSettings::Directory { reload_url: Some(url), .. }) if url == "http://localhost:9090")
@@ -117,10 +124,52 @@ stateDirectory: state
         && Some(forge.login) == path("t").map(ForgeLogin::TokenFile)
         && !forge.forks
         && forge.label == "driftless/plan"));
-    assert_eq!(settings.events_topic.map(|topic| topic.to_string()).as_deref(), Some("driftless.events"));
-    assert_eq!(settings.lease_group.as_deref(), Some("driftless-prod"));
+    assert_eq!(settings.events.topic.as_ref().map(ToString::to_string).as_deref(), Some("driftless.events"));
+    assert!(
+        matches!(&settings.events.webhook, Some(WebhookSettings { url, format: WebhookFormat::Generic, secret_file }) if url.expose() == b"https://hooks.example.org/x" && *secret_file == path("hook"))
+    );
+    assert!(
+        matches!(&settings.events.alertmanager, Some(AlertmanagerSettings { url, after }) if url == "http://alerts:9093" && *after == Duration::from_secs(300))
+    );
+    assert!(
+        matches!(&settings.lease, Some(LeaseSettings::Group { group, topic }) if group == "driftless-prod" && topic.as_str() == "__consumer_offsets")
+    );
     assert!(settings.http.is_some_and(|http| http.listen.port() == 8080));
     assert_eq!(settings.state_directory, path("state"));
+}
+
+#[test]
+fn a_lease_is_by_group_or_by_file_and_fits_the_cluster() {
+    let with = |lease: &str| format!("{SMALLEST}lease: {lease}\n");
+    assert!(
+        matches!(valid(&with("{file: lock}")).lease, Some(LeaseSettings::File(path)) if path == Path::new("/etc/driftless/lock"))
+    );
+    for (lease, problem) in [
+        ("{}", "missing-setting the setting `lease.group` is missing"),
+        ("{group: a, file: b}", "conflicting-settings `lease.group` and `lease.file` exclude each other"),
+        ("{group: a}", "conflicting-settings `lease.group` needs a Kafka cluster"),
+        ("{group: ' '}", "invalid-setting `lease.group` is"),
+        ("{group: a, topic: 'a b'}", "invalid-setting `lease.topic` is `a b`"),
+    ] {
+        let found = problems(&with(lease));
+        assert!(found.contains(problem), "{lease}: {found}");
+    }
+}
+
+#[test]
+fn events_need_somebody_who_takes_them() {
+    for (events, problem) in [
+        ("{}", "missing-setting the setting `events.topic` is missing"),
+        ("{topic: a}", "conflicting-settings `events.topic` needs a Kafka cluster"),
+        ("{webhook: {format: slack}}", "missing-setting the setting `events.webhook.url` is missing"),
+        ("{webhook: {url: 'http://x/', format: teams}}", "`events.webhook.format` is `teams`"),
+        ("{webhook: {url: 'http://x/', format: slack, secretFile: s}}", "conflicting-settings"),
+        ("{alertmanager: {after: 1m}}", "missing-setting the setting `events.alertmanager.url` is missing"),
+        ("{alertmanager: {url: 'http://x/', after: 10ms}}", "`events.alertmanager.after` is `10ms`"),
+    ] {
+        let found = problems(&format!("{SMALLEST}events: {events}\n"));
+        assert!(found.contains(problem), "{events}: {found}");
+    }
 }
 
 #[test]

@@ -30,10 +30,10 @@ pub struct AgentSettings {
     pub report: ReportSettings,
     /// The forge that hosts the repository.
     pub forge: Option<ForgeSettings>,
-    /// The topic for events.
-    pub events_topic: Option<TopicName>,
-    /// The consumer group by which several agents choose one of them.
-    pub lease_group: Option<String>,
+    /// Who is told of what happens.
+    pub events: EventSettings,
+    /// How several agents choose one of them; absent means that there is only one.
+    pub lease: Option<LeaseSettings>,
     /// The HTTP server.
     pub http: Option<HttpSettings>,
     /// The agent's own directory; absent means the default of the command.
@@ -146,6 +146,7 @@ pub struct ClusterSettings {
 }
 
 /// How to reach a cluster.
+#[derive(Clone)]
 pub enum ClusterAccess {
     /// A Kafka `client.properties`.
     PropertiesFile(PathBuf),
@@ -183,6 +184,62 @@ pub struct ApplySettings {
 pub struct DriftSettings {
     /// A cron expression with seconds.
     pub schedule: String,
+    /// The time zone whose wall clock it is about.
+    pub time_zone: chrono_tz::Tz,
+    /// In how many checks in a row a drift must be seen before it counts; at least 1.
+    pub confirmations: u32,
+}
+
+/// Who is told of what happens.
+#[derive(Default)]
+pub struct EventSettings {
+    /// A topic of the environment's own cluster.
+    pub topic: Option<TopicName>,
+    /// A webhook.
+    pub webhook: Option<WebhookSettings>,
+    /// An Alertmanager.
+    pub alertmanager: Option<AlertmanagerSettings>,
+}
+
+/// A webhook that is told of events.
+pub struct WebhookSettings {
+    /// Its address, which may be a secret as a whole.
+    pub url: Secret,
+    /// What it gets.
+    pub format: WebhookFormat,
+    /// File with the secret that signs what it gets.
+    pub secret_file: Option<PathBuf>,
+}
+
+/// What a webhook gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum WebhookFormat {
+    /// The event itself.
+    #[default]
+    Generic,
+    /// A line of text, as Slack takes it.
+    Slack,
+}
+
+/// An Alertmanager that is told when something holds for too long.
+pub struct AlertmanagerSettings {
+    /// Its address, without `/api`.
+    pub url: String,
+    /// How long it must hold.
+    pub after: Duration,
+}
+
+/// How several agents of one environment choose the one that acts.
+pub enum LeaseSettings {
+    /// By a consumer group of the environment's own cluster.
+    Group {
+        /// The group.
+        group: String,
+        /// The topic that its members subscribe to.
+        topic: TopicName,
+    },
+    /// By a lock on a file.
+    File(PathBuf),
 }
 
 /// Where passwords come from.

@@ -50,6 +50,19 @@ pub(crate) fn schedule(raw: &str) -> Result<String, String> {
     }
 }
 
+/// Reads the name of a time zone, as the IANA database has it.
+pub(crate) fn time_zone(raw: &str) -> Result<chrono_tz::Tz, String> {
+    raw.parse().map_err(|_| "is not a time zone such as `UTC` or `Europe/Berlin`".to_owned())
+}
+
+/// Reads in how many checks in a row a drift must be seen.
+pub(crate) fn confirmations(raw: &str) -> Result<u32, String> {
+    match raw.parse() {
+        Ok(count @ 1..=10) => Ok(count),
+        Ok(_) | Err(_) => Err("is not a number from 1 to 10".to_owned()),
+    }
+}
+
 /// Reads an address to listen on, `IP:PORT`.
 pub(crate) fn listen(raw: &str) -> Result<SocketAddr, String> {
     raw.parse().map_err(|_| "is not an address such as `127.0.0.1:8080` or `[::1]:8080`".to_owned())
@@ -116,6 +129,14 @@ pub(crate) fn topic(raw: &str) -> Result<crate::domain::names::TopicName, String
     crate::domain::names::TopicName::parse(raw).map_err(|error| format!("is not a topic name: {error}"))
 }
 
+/// Reads the name of a consumer group: any text that is not empty; Kafka has no rule beside its length.
+pub(crate) fn group(raw: &str) -> Result<String, String> {
+    if raw.trim().is_empty() || raw.len() > 249 || raw.chars().any(char::is_control) {
+        return Err("is not the name of a consumer group".to_owned());
+    }
+    Ok(raw.to_owned())
+}
+
 /// Reads a full commit id.
 pub(crate) fn commit(raw: &str) -> Result<String, String> {
     if matches!(raw.len(), 40 | 64) && raw.chars().all(|c| c.is_ascii_hexdigit()) {
@@ -147,6 +168,18 @@ mod tests {
         }
         for raw in ["*/10 * * * *", "", "0 */10 * * * $"] {
             assert!(schedule(raw).is_err(), "{raw}");
+        }
+    }
+
+    #[test]
+    fn time_zones_have_the_names_of_the_database() {
+        assert_eq!(time_zone("Europe/Berlin"), Ok(chrono_tz::Tz::Europe__Berlin));
+        for raw in ["", "Berlin", "+02:00", "CEST"] {
+            assert!(time_zone(raw).is_err(), "{raw}");
+        }
+        assert_eq!((confirmations("1"), confirmations("10")), (Ok(1), Ok(10)));
+        for raw in ["0", "-1", "11", "two"] {
+            assert!(confirmations(raw).is_err(), "{raw}");
         }
     }
 

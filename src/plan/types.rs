@@ -90,6 +90,13 @@ pub struct Summary {
     pub unmanaged: usize,
 }
 
+impl Summary {
+    /// Says whether an apply would do something.
+    pub fn is_open(&self) -> bool {
+        self.create + self.update + self.delete > 0
+    }
+}
+
 /// What must hold when a saved plan is applied.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

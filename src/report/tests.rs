@@ -34,6 +34,7 @@ fn outcome(plan: &Plan) -> PassOutcome<'_> {
         cluster_id: Some("vVx3-w"),
         plan: Some(plan),
         apply: None,
+        standby: false,
         problem: None,
         last_attempted_revision: Some("1a2b3c"),
         last_applied_revision: Some("9f8e7d"),

@@ -92,7 +92,7 @@ fn an_agent_follows_its_branch_survives_an_absent_remote_and_ends_when_asked() {
 
 #[test]
 fn drift_is_seen_on_schedule_and_corrected_when_new_settings_say_so() {
-    let world = AgentDesk::new("drift: {schedule: '*/2 * * * * *'}");
+    let world = AgentDesk::new("drift: {schedule: '*/2 * * * * *', confirmations: 2}");
     let agent = Running::start(&world);
     eventually(&world, "the first apply", || is_synced(&world));
     world.change_by_hand("orders", 24, 12);

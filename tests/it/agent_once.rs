@@ -27,7 +27,7 @@ fn a_pass_applies_the_branch_and_pushes_its_report() {
 
 #[test]
 fn drift_is_reported_and_left_alone_until_the_settings_say_otherwise() {
-    let world = AgentDesk::new("");
+    let world = AgentDesk::new("drift: {confirmations: 1}");
     world.ends_with(0);
     world.change_by_hand("orders", 24, 48);
     let changed = world.cluster_bytes();
@@ -50,6 +50,49 @@ fn drift_is_reported_and_left_alone_until_the_settings_say_otherwise() {
     world.ends_with(0);
     assert!(world.on_cluster("orders").is_some_and(|text| text.contains("345600000")));
     assert_eq!(world.status().0, "Synced");
+}
+
+#[test]
+fn a_drift_that_was_seen_once_is_neither_reported_nor_corrected_nor_called_in_sync() {
+    let world = AgentDesk::new("apply: {correctDrift: true}");
+    world.ends_with(0);
+    world.change_by_hand("orders", 24, 12);
+    let reported = world.reported("drift.json");
+    let outcome = world.once_ends_with(3);
+    assert!(outcome.stdout.contains("`drift.confirmations`"), "{}", outcome.stdout);
+    assert_eq!(world.status(), ("Unknown".into(), "DriftUnconfirmed".into(), "False".into()));
+    assert_eq!(world.reported("drift.json"), reported);
+    assert_eq!(world.subjects()[0], "status(prod): Unknown, DriftUnconfirmed");
+    assert!(world.on_cluster("orders").is_some_and(|text| text.contains("43200000")));
+    // Git waits for nobody.
+    world.push("more", &[("base/more.yaml", &topic("more", 1))]);
+    world.ends_with(1);
+    assert!(world.on_cluster("more").is_some());
+    assert!(world.on_cluster("orders").is_some_and(|text| text.contains("43200000")));
+    std::thread::sleep(std::time::Duration::from_secs(10));
+    world.ends_with(0);
+    assert!(world.on_cluster("orders").is_some_and(|text| text.contains("86400000")));
+    assert_eq!(world.status().0, "Synced");
+}
+
+#[test]
+fn what_somebody_keeps_changing_back_is_left_alone_after_three_corrections() {
+    let world = AgentDesk::new("apply: {correctDrift: true}\ndrift: {confirmations: 1}");
+    world.ends_with(0);
+    for _ in 0..3 {
+        world.change_by_hand("orders", 24, 12);
+        world.ends_with(0);
+    }
+    world.change_by_hand("orders", 24, 12);
+    let outcome = world.once_ends_with(3);
+    assert!(outcome.stdout.contains("again and again"), "{}", outcome.stdout);
+    assert_eq!(world.status(), ("OutOfSync".into(), "DriftContested".into(), "True".into()));
+    assert!(world.reported("drift.json").is_some_and(|text| text.contains("\"contested\"")));
+    assert!(world.on_cluster("orders").is_some_and(|text| text.contains("43200000")));
+    // Git has the last word.
+    world.push("again", &[("base/orders.yaml", &topic("orders", 96))]);
+    world.ends_with(0);
+    assert!(world.on_cluster("orders").is_some_and(|text| text.contains("345600000")));
 }
 
 #[test]
@@ -221,8 +264,6 @@ fn a_remote_that_is_away_is_an_error_and_changes_nothing() {
 #[test]
 fn settings_that_are_not_honoured_are_refused_by_name() {
     for (setting, source, more) in [
-        ("events", "", "events: {topic: driftless.events}"),
-        ("lease", "", "lease: {group: driftless-prod}"),
         ("rules.ruler", "", "rules: {ruler: {url: 'http://localhost:9009'}}"),
     ] {
         let world = AgentDesk::new("");

@@ -1,10 +1,15 @@
 //! The integration tests, one binary: the architecture's rules, the command line, git, the real brokers and Prometheus.
 
+mod agent_events;
 mod agent_faults;
+mod agent_faults_cluster;
 mod agent_hostile;
 mod agent_http;
+mod agent_lease;
+mod agent_long;
 mod agent_loop;
 mod agent_once;
+mod agent_process;
 mod agent_signatures;
 mod agent_support;
 mod architecture;

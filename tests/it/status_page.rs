@@ -181,6 +181,7 @@ impl State {
             cluster_id: self.plan.as_ref().map(|plan| plan.cluster.id.as_str()),
             plan: self.plan.as_ref(),
             apply: None,
+            standby: false,
             problem: self.problem.as_ref(),
             last_attempted_revision: Some(REVISION),
             last_applied_revision: Some(if self.problem.is_some() { before } else { REVISION }),

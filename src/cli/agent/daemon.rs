@@ -8,8 +8,9 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use tokio::sync::{Notify, watch};
 
+use super::events::Telling;
 use super::pull_requests::PullRequestWatch;
-use super::{Agent, absolute, check_files, load_settings, refuse_what_is_not_built};
+use super::{Agent, absolute, check_files, lease, load_settings, refuse_what_is_not_built};
 use crate::agent::board::{Board, EndedPass};
 use crate::agent::hooks::{self, Hooks};
 use crate::agent::http::{self, Door, Server};
@@ -22,28 +23,28 @@ use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::interrupt::Shutdown;
 use crate::config::settings::{AgentSettings, ApplyMode, HttpSettings};
-use crate::ports::{Clock, SourceMirror};
+use crate::ports::{Clock, Lease, SourceMirror, Tally};
 use crate::report::page::About;
 use crate::report::status::{Problem, ProblemReason, StatusReport};
 
 /// Reads the settings about time; a schedule that is none is an error of usage.
 pub(super) fn pace(settings: &AgentSettings) -> Result<Pace, CommandError> {
-    Pace::new(settings.source.interval, &settings.drift.schedule).map_err(|problem| {
+    Pace::new(settings.source.interval, &settings.drift.schedule, settings.drift.time_zone).map_err(|problem| {
         CommandError::usage(format!(
             "`drift.schedule` is `{}`, which is no schedule: {problem}",
             settings.drift.schedule
         ))
-        .hint("Six fields: second, minute, hour, day of month, month, day of week, as in `0 */10 * * * *` (UTC).")
+        .hint("Six fields: second, minute, hour, day of month, month, day of week, as in `0 */10 * * * *`.")
     })
 }
 
 /// Makes passes until SIGTERM or Ctrl-C. SIGHUP reads the settings again.
 pub(super) async fn run(path: &Path, settings: AgentSettings, console: &Console) -> Result<Exit, CommandError> {
     let mut settings = Arc::new(settings);
-    let _lock = Agent::open(&settings)?.lock()?;
-    let shutdown = Shutdown::watch(console);
     let started = SystemClock.now();
     let board = Arc::new(Board::new(Metrics::new(&settings.environment), about(&settings, started)));
+    let _lock = Agent::open(&settings, tally(&board))?.lock()?;
+    let shutdown = Shutdown::watch(console);
     let fetch = Arc::new(Notify::new());
     let server = match &settings.http {
         Some(http) => {
@@ -58,25 +59,49 @@ pub(super) async fn run(path: &Path, settings: AgentSettings, console: &Console)
         }
         None => None,
     };
-    let wakes = Wakes { ended: shutdown.ended.clone(), look: Arc::clone(&shutdown.look), fetch };
+    let telling = Arc::new(Telling::open(&settings, &board.metrics)?);
+    let lease = lease::open(&settings)?;
+    let wakes = Wakes {
+        ended: shutdown.ended.clone(),
+        look: Arc::clone(&shutdown.look),
+        fetch,
+        pass: Arc::new(Notify::new()),
+    };
+    // Only who holds the lease writes to the forge.
+    let (writes, may_write) = watch::channel(lease.holds(&settings.environment));
+    let leading = tokio::spawn(lease::watch(
+        Arc::clone(&lease),
+        settings.lease.is_some(),
+        writes,
+        settings.environment.clone(),
+        Arc::clone(&board),
+        Arc::clone(&telling),
+        Arc::clone(&wakes.pass),
+    ));
     tracing::info!(environment = %settings.environment, source = %settings.source.url.shown(), "the agent starts");
     // Rung by whoever learns that something happened at the forge.
     let at_the_forge = Arc::new(tokio::sync::Notify::new());
-    // Only who holds the lease writes to the forge.
-    let (_writes, may_write) = watch::channel(true);
     loop {
         let woken = {
             let _watches = watch(path, &settings, &wakes);
-            let agent = Agent::open(&settings)?;
-            let requests = PullRequestWatch::start(&settings, &shutdown.ended, &at_the_forge, &may_write)?;
-            let known = Mutex::new(None);
-            let requests = requests.as_ref();
-            let followed = Followed { agent: &agent, ended: &shutdown.ended, board: &board, requests, known };
+            let agent = Agent::open(&settings, tally(&board))?;
+            let ended = &shutdown.ended;
+            let requests = PullRequestWatch::start(&settings, tally(&board), ended, &at_the_forge, &may_write)?;
+            let followed = Followed {
+                agent: &agent,
+                ended,
+                lease: &lease,
+                telling: &telling,
+                board: &board,
+                requests: requests.as_ref(),
+                known: Mutex::new(None),
+            };
             follow(&followed, &pace(&settings)?, &SystemClock, &wakes).await
         };
         match woken {
             Woken::End => break,
-            Woken::Look => match reload(path, &settings) {
+            Woken::Pass => {}
+            Woken::Look => match reload(path, &settings, &board) {
                 Ok(new) => {
                     settings = Arc::new(new);
                     board.describe(about(&settings, started));
@@ -87,6 +112,13 @@ pub(super) async fn run(path: &Path, settings: AgentSettings, console: &Console)
                 }
             },
         }
+    }
+    lease.give_up().await;
+    leading.abort();
+    // It was aborted, or had ended.
+    let _ = leading.await;
+    if let Some(telling) = Arc::into_inner(telling) {
+        telling.close().await;
     }
     if let Some(server) = server {
         // It ends with the same signal; a panic in it was logged.
@@ -115,18 +147,23 @@ fn about(settings: &AgentSettings, started: Timestamp) -> About {
     }
 }
 
+fn tally(board: &Board) -> Arc<dyn Tally> {
+    Arc::clone(&board.metrics) as _
+}
+
 /// Reads the settings again. What other parts were started with cannot change.
-fn reload(path: &Path, before: &AgentSettings) -> Result<AgentSettings, CommandError> {
+fn reload(path: &Path, before: &AgentSettings, board: &Board) -> Result<AgentSettings, CommandError> {
     let settings = load_settings(&absolute(path)?)?;
     refuse_what_is_not_built(&settings)?;
     check_files(&settings)?;
     pace(&settings)?;
-    Agent::open(&settings)?;
+    Agent::open(&settings, tally(board))?;
     let same = settings.environment == before.environment
         && settings.state_directory == before.state_directory
-        && settings.http == before.http;
+        && settings.http == before.http
+        && lease::identity(&settings) == lease::identity(before);
     if !same {
-        return Err(CommandError::usage("`environment`, `stateDirectory` or `http` changed")
+        return Err(CommandError::usage("`environment`, `stateDirectory`, `http` or `lease` changed")
             .hint("Restart the agent for these."));
     }
     Ok(settings)
@@ -150,6 +187,8 @@ fn watch(path: &Path, settings: &AgentSettings, wakes: &Wakes) -> Vec<Watch> {
 struct Followed<'a> {
     agent: &'a Agent<'a>,
     ended: &'a watch::Receiver<bool>,
+    lease: &'a Arc<dyn Lease>,
+    telling: &'a Telling,
     board: &'a Board,
     requests: Option<&'a PullRequestWatch>,
     /// What the last pass looked at, and which of its revisions the loop knows.
@@ -199,7 +238,7 @@ impl Following for Followed<'_> {
 
     async fn pass(&self) -> PassResult {
         let started = SystemClock.now();
-        let result = self.agent.pass(self.ended).await.unwrap_or_else(|error| PassResult {
+        let result = self.agent.pass(self.ended, self.lease).await.unwrap_or_else(|error| PassResult {
             // Files that the settings name are gone, or make no sense: they may come back by themselves no more than settings.
             problem: Some(Problem { reason: ProblemReason::SettingsInvalid, message: error.message().to_owned() }),
             details: Some(error.render()),
@@ -215,6 +254,7 @@ impl Following for Followed<'_> {
         }
         log_pass(&result, &status, took);
         let what_to_do = self.agent.what_to_do();
+        self.telling.pass(environment, &result, &status).await;
         self.board.note(&EndedPass { result: &result, status: &status, what_to_do, ended, took });
         result
     }

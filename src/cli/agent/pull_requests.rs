@@ -23,7 +23,9 @@ use crate::domain::snapshot::Snapshot;
 use crate::forge::{ForgeCredential, ForgeKind, ForgeOptions, connect};
 use crate::git::{MirrorSettings, PullRequests};
 use crate::manifest;
-use crate::ports::{AgentMemory, Forge, ReportBranch};
+use crate::plan::input::DriftWatch;
+use crate::ports::{AgentMemory, Forge, ReportBranch, Tally};
+use crate::reconcile::PassOptions;
 use crate::report::status::ProblemReason;
 use crate::state::FileAgentMemory;
 
@@ -43,12 +45,13 @@ impl PullRequestWatch {
     /// Starts the thread, when the settings name a forge. It ends with the process, or when this value is dropped.
     pub(super) fn start(
         settings: &Arc<AgentSettings>,
+        tally: Arc<dyn Tally>,
         ended: &watch::Receiver<bool>,
         look: &Arc<Notify>,
         may_write: &watch::Receiver<bool>,
     ) -> Result<Option<Self>, CommandError> {
         let Some(forge) = &settings.forge else { return Ok(None) };
-        let agent = Agent::open(settings)?;
+        let agent = Agent::open(settings, tally)?;
         let what_to_do = agent.what_to_do();
         let directory = agent.memory.directory().to_owned();
         let source = PullRequests::new(
@@ -164,10 +167,11 @@ fn opener(
         let open = || -> Result<Opened, CommandError> {
             let no_options = RuleArgs { rules_directory: None, rules_reload_url: None };
             Ok(Opened {
-                cluster: cluster::open_for_agent(&settings.cluster.access, Writes::Never)?,
+                cluster: cluster::open_for_agent(&settings.cluster.access, Writes::Never, None)?,
                 cluster_id: memory.read()?.cluster_id,
                 rules: no_options.directory(Some(&settings))?.map(session::open_rules).transpose()?,
-                options: Agent::options(&settings),
+                // What earlier checks saw is the pass's business; a plan for reviewers shows all drift.
+                options: PassOptions { watch: DriftWatch::default(), ..Agent::options(&settings) },
             })
         };
         open().map_err(|error| RoundProblem { message: error.message().to_owned(), hint: None, wait: None })

@@ -265,6 +265,8 @@ fn note(action: &Action) -> String {
     let why = match (&action.note, action.hold) {
         (Some(note), _) => note.as_str(),
         (None, Some(Hold::DriftNotCorrected)) => "the settings leave drift as it is",
+        (None, Some(Hold::DriftUnconfirmed)) => "the drift is not confirmed yet",
+        (None, Some(Hold::Contested)) => "somebody else keeps changing it back",
         (None, None) => return String::new(),
     };
     format!(": {}", markdown_prose(&cut(why, LONGEST_SENTENCE)))

@@ -165,6 +165,8 @@ pub(super) fn name(text: &str) -> String {
 fn state(action: &Action) -> Tag {
     let (word, tone) = match (action.status, action.hold, action.origin) {
         (Status::Held, Some(Hold::DriftNotCorrected), _) => ("reported, not corrected", "warn"),
+        (Status::Held, Some(Hold::DriftUnconfirmed), _) => ("seen once, not confirmed yet", "idle"),
+        (Status::Held, Some(Hold::Contested), _) => ("contested: somebody changes it back", "warn"),
         (Status::Held, None, _) => ("held: needs an approval", "warn"),
         (Status::Blocked, ..) => ("blocked", "bad"),
         (Status::Planned, _, Origin::Conflict) => ("to be corrected; git moved too", "busy"),

@@ -39,6 +39,7 @@ impl Night {
             cluster_id: Some("vVx3-w"),
             plan: self.plan.as_ref().map(|past| &past.plan),
             apply: self.apply.as_ref(),
+            standby: false,
             problem: self.problem.as_ref(),
             last_attempted_revision: Some("1a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d"),
             last_applied_revision: Some("9f8e7d6c5b4a39281706f5e4d3c2b1a09f8e7d6c"),

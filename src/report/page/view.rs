@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::status::{StatusReport, SyncState, moved};
+use super::super::status::{StatusReport, SyncState, is_drift};
 use super::super::values::{approval, kind_title};
 use super::super::{clean, counted};
 use super::advice::next_step;
@@ -117,11 +117,11 @@ impl View {
         let of = |wanted: &dyn Fn(&Action) -> bool| -> Vec<&Action> {
             remaining.iter().copied().filter(|action| wanted(action)).collect()
         };
-        let drifted = of(&|action| moved(action.origin));
+        let drifted = of(&is_drift);
         let waiting = of(&|action| action.waits_for_approval());
-        let blocked = of(&|action| action.status == Status::Blocked && !moved(action.origin));
+        let blocked = of(&|action| action.status == Status::Blocked && !is_drift(action));
         let to_do = of(&|action| {
-            let is_elsewhere = moved(action.origin) || action.waits_for_approval() || action.status == Status::Blocked;
+            let is_elsewhere = is_drift(action) || action.waits_for_approval() || action.status == Status::Blocked;
             !is_elsewhere
         });
         let (approval, not_approved) = approval_of(page, &waiting);

@@ -1,0 +1,121 @@
+//! `driftless status`: what the agent of an environment last did.
+
+use std::path::PathBuf;
+
+use super::arguments::{TextOrJson, load_settings};
+use super::console::Console;
+use super::error::CommandError;
+use super::exit::Exit;
+use super::repository;
+use crate::config::settings::AgentSettings;
+use crate::git::{self, GitReportBranch};
+use crate::messaging::agent_status;
+use crate::ports::ReportBranch;
+use crate::report::status::{StatusReport, SyncState};
+use crate::report::{self, Style};
+
+const STATUS_FILE: &str = "status.json";
+
+/// Show what the agent of an environment last did
+///
+/// Asks the agent at its HTTP address; where none answers, its report branch tells.
+#[derive(Debug, clap::Args)]
+pub(super) struct StatusArgs {
+    /// Agent settings
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: PathBuf,
+    /// Form of the output
+    #[arg(short, long, value_name = "FORMAT", default_value = "text")]
+    pub(super) output: TextOrJson,
+    /// Exit with 2 when the cluster is not what git says, with 3 when that waits for a person, with 1 when it is not known
+    #[arg(long)]
+    pub(super) detailed_exitcode: bool,
+}
+
+pub(super) async fn run(arguments: &StatusArgs, console: &Console) -> Result<Exit, CommandError> {
+    let path = std::path::absolute(&arguments.config).unwrap_or_else(|_| arguments.config.clone());
+    let settings = load_settings(&path)?;
+    let text = match asked(&settings, console).await {
+        Some(text) => text,
+        None => reported(&settings)?,
+    };
+    let status: StatusReport = serde_json::from_str(&text)
+        .map_err(|error| CommandError::failed("the agent's status makes no sense").because(error))?;
+    console.data(&match arguments.output {
+        TextOrJson::Text => report::status_text(&status, Style::Colour),
+        TextOrJson::Json => report::status_json(&status),
+    })?;
+    Ok(if arguments.detailed_exitcode { detailed(&status) } else { Exit::Done })
+}
+
+fn detailed(status: &StatusReport) -> Exit {
+    let stalls = status.conditions.iter().any(|condition| condition.kind == "Stalled" && condition.status == "True");
+    match status.sync {
+        SyncState::Synced => Exit::Done,
+        SyncState::Unknown => Exit::Failed,
+        SyncState::OutOfSync if stalls => Exit::Refused,
+        SyncState::OutOfSync => Exit::Differences,
+    }
+}
+
+/// Asks the running agent; `None` when it cannot be asked.
+async fn asked(settings: &AgentSettings, console: &Console) -> Option<String> {
+    let http = settings.http.as_ref()?;
+    match agent_status(http.listen).await {
+        Ok(text) => Some(text),
+        Err(error) => {
+            console.note(&format!("{}; the report branch is read instead.", error.message));
+            None
+        }
+    }
+}
+
+/// Reads the report branch where it is pushed to, in a repository that lives as long as this.
+fn reported(settings: &AgentSettings) -> Result<String, CommandError> {
+    let directory =
+        tempfile::tempdir().map_err(|error| CommandError::failed("failed to make a directory").because(error))?;
+    let mut branch = repository::branch_settings(Some(settings))?;
+    branch.remote.get_or_insert_with(|| settings.source.url.expose().to_owned());
+    let name = branch.branch.clone();
+    let branch = GitReportBranch::open(&git::report_repository(directory.path())?, &settings.environment, branch)?;
+    branch.fetch()?;
+    let bytes = branch.read(STATUS_FILE)?.remove(STATUS_FILE).ok_or_else(|| {
+        CommandError::failed(format!("there is no report on the branch `{name}`"))
+            .hint("An agent writes it with its first pass.")
+    })?;
+    String::from_utf8(bytes).map_err(|error| CommandError::failed("the agent's status makes no sense").because(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::status::Condition;
+
+    #[test]
+    fn exit_codes_say_whether_somebody_must_come() {
+        for (sync, stalled, expected) in [
+            (SyncState::Synced, "False", Exit::Done),
+            (SyncState::OutOfSync, "False", Exit::Differences),
+            (SyncState::OutOfSync, "True", Exit::Refused),
+            (SyncState::Unknown, "False", Exit::Failed),
+            (SyncState::Unknown, "True", Exit::Failed),
+        ] {
+            let condition =
+                Condition { kind: "Stalled".into(), status: stalled.into(), reason: "R".into(), message: "M.".into() };
+            let status = StatusReport {
+                api_version: "driftless.dev/v1".into(),
+                kind: "Status".into(),
+                environment: "prod".into(),
+                cluster_id: None,
+                standby: false,
+                sync,
+                conditions: vec![condition],
+                last_attempted_revision: None,
+                last_applied_revision: None,
+                last_plan: None,
+                counts: Default::default(),
+            };
+            assert_eq!(detailed(&status), expected, "{sync:?} {stalled}");
+        }
+    }
+}
