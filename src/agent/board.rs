@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use super::metrics::Metrics;
 use super::pass::{PassResult, WhatToDo};
 use super::schedule::{Next, next};
+use crate::apply::Progress;
 use crate::plan::apply_report::{ApplyReport, Outcome};
 use crate::report::page::{About, Leadership, PastApply, PastPass, PastPlan, StatusPage, status_page};
 use crate::report::plan_json;
@@ -38,6 +39,8 @@ struct Shown {
     about: About,
     leadership: Leadership,
     status: Option<StatusReport>,
+    /// How far an apply has come that is under way.
+    applying: Option<String>,
     hint: Option<String>,
     details: Option<String>,
     /// The last plan that was made; it stays until another is made.
@@ -47,6 +50,14 @@ struct Shown {
     passes: VecDeque<PastPass>,
     /// Whether the last pass is to be tried again.
     is_retried: bool,
+}
+
+impl Shown {
+    /// Returns the status of the last pass, unless an apply is under way: then that no longer holds.
+    fn current(&self) -> Option<StatusReport> {
+        let status = self.status.as_ref()?;
+        Some(self.applying.as_ref().map_or_else(|| status.clone(), |message| status.applying(message)))
+    }
 }
 
 /// The metrics, and what the last passes came to.
@@ -63,6 +74,7 @@ impl Board {
             about,
             leadership: Leadership::default(),
             status: None,
+            applying: None,
             hint: None,
             details: None,
             plan: None,
@@ -109,6 +121,7 @@ impl Board {
         shown.passes.push_front(past);
         shown.passes.truncate(MOST_PASSES);
         shown.status = Some(pass.status.clone());
+        shown.applying = None;
         shown.hint = pass.result.hint.clone();
         shown.details = details;
         if let Some(plan) = plan {
@@ -126,9 +139,9 @@ impl Board {
         shown.status.is_some() || shown.leadership == Leadership::Standby
     }
 
-    /// Returns `status.json` of the last pass.
+    /// Returns `status.json` of the last pass, or of an apply that is under way.
     pub fn status(&self) -> Option<String> {
-        self.shown().status.as_ref().map(status_json)
+        self.shown().current().as_ref().map(status_json)
     }
 
     /// Returns the last plan that was made.
@@ -140,7 +153,7 @@ impl Board {
     /// Returns the status page as it is now.
     pub fn page(&self, now: Timestamp, refresh: Option<u32>) -> String {
         let shown = self.shown();
-        let (about, leadership, status) = (shown.about.clone(), shown.leadership.clone(), shown.status.clone());
+        let (about, leadership, status) = (shown.about.clone(), shown.leadership.clone(), shown.current());
         let (hint, details) = (shown.hint.clone(), shown.details.clone());
         let (plan, apply, drift_since) = (shown.plan.clone(), shown.apply.clone(), shown.drift_since.clone());
         let passes: Vec<PastPass> = shown.passes.iter().cloned().collect();
@@ -184,6 +197,13 @@ fn trigger(result: &PassResult, shown: &Shown) -> &'static str {
         (Some(before), Some(now)) if before != now => "new commit",
         _ if shown.is_retried => "another try",
         _ => "drift check",
+    }
+}
+
+impl Progress for Board {
+    fn advance(&self, done: usize, total: usize, what: &str) {
+        let message = format!("Applying: {done} of {total} operations are through; next: {what}.");
+        self.shown().applying = Some(message);
     }
 }
 
@@ -301,6 +321,22 @@ mod tests {
         assert_eq!(since(&board), []);
         note(&board, &with(&drifted), 6);
         assert_eq!(since(&board), [time(6)]);
+    }
+
+    #[test]
+    fn an_apply_that_is_under_way_is_not_in_sync_whatever_the_pass_before_came_to() {
+        let board = board();
+        let sync = |board: &Board| -> String {
+            let status: StatusReport = serde_json::from_str(&board.status().expect("a status")).expect("JSON");
+            format!("{} {}", status.sync.as_str(), status.conditions[0].reason)
+        };
+        let in_sync = PassResult { plan: Some(plan(&[])), ..at("a") };
+        note(&board, &in_sync, 1);
+        assert_eq!(sync(&board), "Synced Synced");
+        board.advance(0, 1200, "new topics");
+        assert_eq!(sync(&board), "OutOfSync Applying");
+        note(&board, &in_sync, 2);
+        assert_eq!(sync(&board), "Synced Synced");
     }
 
     #[test]

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::domain::snapshot::Snapshot;
-use crate::ports::{BranchChange, ReportBranch, SourceError, SourceMirror, Tally};
+use crate::ports::{BranchChange, CommitDistrust, ReportBranch, SignedCommits, SourceError, SourceMirror, Tally};
 
 /// A source or a report branch whose operations are counted.
+#[derive(Clone)]
 pub struct Counted<T> {
     inner: T,
     tally: Arc<dyn Tally>,
@@ -16,6 +17,11 @@ impl<T> Counted<T> {
     /// Counts what goes through.
     pub fn new(inner: T, tally: Arc<dyn Tally>) -> Self {
         Self { inner, tally }
+    }
+
+    /// Changes what is counted.
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Counted<U> {
+        Counted { inner: change(self.inner), tally: self.tally }
     }
 
     fn count<V>(&self, operation: &'static str, result: Result<V, SourceError>) -> Result<V, SourceError> {
@@ -35,6 +41,19 @@ impl<T: SourceMirror> SourceMirror for Counted<T> {
 
     fn descends(&self, newer: &str, older: &str) -> Result<bool, SourceError> {
         self.inner.descends(newer, older)
+    }
+
+    fn distrusted(
+        &self,
+        head: &str,
+        commits: &SignedCommits<'_>,
+        now: jiff::Timestamp,
+    ) -> Result<Option<CommitDistrust>, SourceError> {
+        self.inner.distrusted(head, commits, now)
+    }
+
+    fn replaces(&self, head: &str, replaced: &str, now: jiff::Timestamp) -> Result<bool, SourceError> {
+        self.inner.replaces(head, replaced, now)
     }
 }
 

@@ -321,7 +321,12 @@ mod tests {
                 memory: Mutex::new(DriftMemory::default()),
                 reported: Mutex::new(Vec::new()),
             };
-            let wakes = Wakes { ended, look: Arc::new(Notify::new()), pass: Arc::new(Notify::new()), fetch: Arc::new(Notify::new()) };
+            let wakes = Wakes {
+                ended,
+                look: Arc::new(Notify::new()),
+                pass: Arc::new(Notify::new()),
+                fetch: Arc::new(Notify::new()),
+            };
             let pace = Pace::new(Duration::from_secs(60), self.schedule, self.time_zone).expect("valid");
             let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
             assert_eq!(runtime.block_on(follow(&fake, &pace, &clock, &wakes)), Woken::End);

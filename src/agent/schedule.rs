@@ -10,8 +10,8 @@ use chrono_tz::Tz;
 use jiff::{SignedDuration, Timestamp};
 
 use super::pass::PassResult;
-use crate::report::status::ProblemReason;
 use crate::plan::watch;
+use crate::report::status::ProblemReason;
 
 /// The first wait after a failure that passes by itself.
 const FIRST_RETRY: Duration = Duration::from_secs(1);

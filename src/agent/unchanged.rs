@@ -65,6 +65,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
+    use crate::domain::drift_memory::DriftMemory;
     use crate::ports::{CommitDistrust, SignedCommits, SourceError, StateError};
 
     /// Revisions `a1` < `a2` < `b3`, where the letter is the content; `a0` is somewhere else.
@@ -106,6 +107,14 @@ mod tests {
 
         fn write(&self, record: &AgentRecord) -> Result<(), StateError> {
             *self.0.lock().expect("not poisoned") = record.clone();
+            Ok(())
+        }
+
+        fn drift(&self) -> DriftMemory {
+            DriftMemory::default()
+        }
+
+        fn remember_drift(&self, _memory: &DriftMemory) -> Result<(), StateError> {
             Ok(())
         }
     }

@@ -23,9 +23,10 @@ use super::passwords::{self, Need};
 use super::{desired, repository, session, surroundings};
 use crate::agent::metrics::Metrics;
 use crate::agent::{
-    AgentPass, Conclusion, Counted, Known, Look, PassResult, Unloadable, Wanted, WhatToDo, hooks, is_unchanged, run_pass,
+    AgentPass, Conclusion, Counted, Known, Look, PassResult, Unloadable, Wanted, WhatToDo, hooks, is_unchanged,
+    run_pass,
 };
-use crate::apply::{NoProgress, StopFlag};
+use crate::apply::{NoProgress, Progress, StopFlag};
 use crate::config::secrets::{self, SecretOptions};
 use crate::config::settings::{AgentSettings, ApplyMode, RuleSettings, VerifyMode};
 use crate::domain::snapshot::Snapshot;
@@ -66,7 +67,7 @@ pub(super) async fn run(arguments: &AgentArgs, console: &Console) -> Result<Exit
     let telling = Telling::open(&settings, &metrics)?;
     let lease = lease::open(&settings)?;
     lease::wait_for(lease.as_ref(), &settings.environment).await;
-    let result = agent.pass(&shutdown.ended, &lease).await;
+    let result = agent.pass(&shutdown.ended, &lease, &NoProgress).await;
     lease.give_up().await;
     let result = result?;
     telling.pass(&settings.environment, &result, &result.status(&settings.environment)).await;
@@ -88,13 +89,11 @@ fn absolute(path: &Path) -> Result<PathBuf, CommandError> {
 
 /// Refuses every setting that would be ignored. Silently leaving out a lease is worse than not starting.
 fn refuse_what_is_not_built(settings: &AgentSettings) -> Result<(), CommandError> {
-    let not_built = [
-        (
-            matches!(settings.rules, Some(RuleSettings::Ruler { .. })),
-            "rules.ruler",
-            "Rules go into a directory that Prometheus loads: `rules.directory`.",
-        ),
-    ];
+    let not_built = [(
+        matches!(settings.rules, Some(RuleSettings::Ruler { .. })),
+        "rules.ruler",
+        "Rules go into a directory that Prometheus loads: `rules.directory`.",
+    )];
     for (is_set, setting, why) in not_built {
         if is_set {
             return Err(CommandError::usage(format!("the setting `{setting}` is not built yet"))
@@ -199,7 +198,8 @@ impl<'a> Agent<'a> {
 
     /// Says whether a head that moved means nothing to the environment; remembers it then.
     fn is_unchanged(&self, head: &str, known: &Known) -> Result<bool, CommandError> {
-        let source = self.source.clone().trusting(trusted_keys(self.settings)?);
+        let keys = trusted_keys(self.settings)?;
+        let source = self.source.clone().map(|mirror| mirror.trusting(keys));
         let look = Look {
             source: &source,
             memory: &self.memory,
@@ -219,7 +219,12 @@ impl<'a> Agent<'a> {
     }
 
     /// Makes one pass. The cluster is opened anew for each, so that renewed credentials count.
-    async fn pass(&self, ended: &watch::Receiver<bool>, lease: &Arc<dyn Lease>) -> Result<PassResult, CommandError> {
+    async fn pass(
+        &self,
+        ended: &watch::Receiver<bool>,
+        lease: &Arc<dyn Lease>,
+        progress: &dyn Progress,
+    ) -> Result<PassResult, CommandError> {
         let environment = self.settings.environment.clone();
         let (what_to_do, _acting) = if lease.holds(&environment) {
             (self.what_to_do(), Some(lease.acting()))
@@ -238,7 +243,8 @@ impl<'a> Agent<'a> {
         let no_options = RuleArgs { rules_directory: None, rules_reload_url: None };
         let rules = no_options.directory(Some(self.settings))?.map(session::open_rules).transpose()?;
         let load = |snapshot: &Snapshot| self.load(snapshot, need);
-        let source = self.source.clone().trusting(trusted_keys(self.settings)?);
+        let keys = trusted_keys(self.settings)?;
+        let source = self.source.clone().map(|mirror| mirror.trusting(keys));
         Ok(run_pass(&AgentPass {
             environment: &self.settings.environment,
             source: &source,
@@ -253,7 +259,7 @@ impl<'a> Agent<'a> {
             clock: &SystemClock,
             options: &self.options,
             what_to_do,
-            progress: &NoProgress,
+            progress,
             stop,
         })
         .await)

@@ -7,6 +7,8 @@ use super::console::Console;
 use super::error::CommandError;
 use super::exit::Exit;
 use super::repository;
+use super::surroundings::surroundings;
+use crate::config::secrets;
 use crate::config::settings::AgentSettings;
 use crate::git::{self, GitReportBranch};
 use crate::messaging::agent_status;
@@ -61,7 +63,12 @@ fn detailed(status: &StatusReport) -> Exit {
 /// Asks the running agent; `None` when it cannot be asked.
 async fn asked(settings: &AgentSettings, console: &Console) -> Option<String> {
     let http = settings.http.as_ref()?;
-    match agent_status(http.listen).await {
+    if http.tls.is_some() {
+        // Its certificate is for the name by which others ask it, which is not known here.
+        return None;
+    }
+    let token = http.token_file.as_deref().and_then(|path| secrets::read(surroundings(), path).ok());
+    match agent_status(http.listen, token.as_ref()).await {
         Ok(text) => Some(text),
         Err(error) => {
             console.note(&format!("{}; the report branch is read instead.", error.message));
@@ -74,7 +81,7 @@ async fn asked(settings: &AgentSettings, console: &Console) -> Option<String> {
 fn reported(settings: &AgentSettings) -> Result<String, CommandError> {
     let directory =
         tempfile::tempdir().map_err(|error| CommandError::failed("failed to make a directory").because(error))?;
-    let mut branch = repository::branch_settings(Some(settings))?;
+    let mut branch = repository::branch_settings(Some(settings));
     branch.remote.get_or_insert_with(|| settings.source.url.expose().to_owned());
     let name = branch.branch.clone();
     let branch = GitReportBranch::open(&git::report_repository(directory.path())?, &settings.environment, branch)?;

@@ -220,6 +220,20 @@ impl StatusReport {
         }
     }
 
+    /// Returns the status while a pass applies: what the last one came to no longer holds.
+    #[must_use]
+    pub fn applying(&self, message: &str) -> Self {
+        let condition = |kind: &str, status: &str| Condition {
+            kind: kind.to_owned(),
+            status: status.to_owned(),
+            reason: "Applying".to_owned(),
+            message: message.to_owned(),
+        };
+        let conditions =
+            vec![condition("Ready", "False"), condition("Reconciling", "True"), condition("Stalled", "False")];
+        Self { sync: SyncState::OutOfSync, conditions, ..self.clone() }
+    }
+
     /// Says what a pass came to.
     pub fn new(pass: &PassOutcome<'_>) -> Self {
         let counts = counts(pass);

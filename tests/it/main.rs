@@ -11,6 +11,7 @@ mod agent_loop;
 mod agent_once;
 mod agent_process;
 mod agent_signatures;
+mod agent_status;
 mod agent_support;
 mod architecture;
 mod cli_comment;

@@ -330,8 +330,13 @@ impl World {
 
     async fn try_round(&mut self) -> Result<(), RoundProblem> {
         let cluster = Counted { cluster: &self.cluster, looks: &self.looks, away: &self.away };
-        let options =
-            PassOptions { prune: Prune::Never, max_deletions: 0, drift: DriftCorrection::Hold, accepted_cluster: None };
+        let options = PassOptions {
+            prune: Prune::Never,
+            max_deletions: 0,
+            drift: DriftCorrection::Hold,
+            watch: crate::plan::input::DriftWatch::default(),
+            accepted_cluster: None,
+        };
         let round = Round {
             environment: "prod",
             branch: "main",

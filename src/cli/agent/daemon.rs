@@ -61,12 +61,8 @@ pub(super) async fn run(path: &Path, settings: AgentSettings, console: &Console)
     };
     let telling = Arc::new(Telling::open(&settings, &board.metrics)?);
     let lease = lease::open(&settings)?;
-    let wakes = Wakes {
-        ended: shutdown.ended.clone(),
-        look: Arc::clone(&shutdown.look),
-        fetch,
-        pass: Arc::new(Notify::new()),
-    };
+    let wakes =
+        Wakes { ended: shutdown.ended.clone(), look: Arc::clone(&shutdown.look), fetch, pass: Arc::new(Notify::new()) };
     // Only who holds the lease writes to the forge.
     let (writes, may_write) = watch::channel(lease.holds(&settings.environment));
     let leading = tokio::spawn(lease::watch(
@@ -238,7 +234,7 @@ impl Following for Followed<'_> {
 
     async fn pass(&self) -> PassResult {
         let started = SystemClock.now();
-        let result = self.agent.pass(self.ended, self.lease).await.unwrap_or_else(|error| PassResult {
+        let result = self.agent.pass(self.ended, self.lease, self.board).await.unwrap_or_else(|error| PassResult {
             // Files that the settings name are gone, or make no sense: they may come back by themselves no more than settings.
             problem: Some(Problem { reason: ProblemReason::SettingsInvalid, message: error.message().to_owned() }),
             details: Some(error.render()),

@@ -70,7 +70,10 @@ pub(super) async fn watch(
             }
             tracing::info!(%environment, leads, "lease");
             telling.lease(&environment, leads);
-            pass.notify_one();
+            // Without a lease the first pass was made as the one that acts.
+            if has_lease {
+                pass.notify_one();
+            }
         }
         if mine.changed().await.is_err() {
             return;
