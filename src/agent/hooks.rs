@@ -33,8 +33,8 @@ const TOKEN: &str = "x-gitlab-token";
 pub struct Hooks {
     /// The file with the secret that forge and agent share. Read for every request, so that a renewed one counts.
     pub secret_file: PathBuf,
-    /// Told when the branch may have moved.
-    pub fetch: Arc<Notify>,
+    /// Told when the branch, or a pull request, may have moved.
+    pub told: Vec<Arc<Notify>>,
 }
 
 /// Reads the secret: the file's text without the line break at its end. The error is a sentence without it.
@@ -80,8 +80,10 @@ async fn receive(State(hooks): State<Arc<Hooks>>, request: Request) -> Response 
         // Why is nobody's business who does not know the secret.
         return StatusCode::UNAUTHORIZED.into_response();
     }
-    // One permit at most waits: a burst is one fetch.
-    hooks.fetch.notify_one();
+    // One permit at most waits at each: a burst is one fetch.
+    for told in &hooks.told {
+        told.notify_one();
+    }
     StatusCode::ACCEPTED.into_response()
 }
 

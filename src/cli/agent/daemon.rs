@@ -45,12 +45,12 @@ pub(super) async fn run(path: &Path, settings: AgentSettings, console: &Console)
     let board = Arc::new(Board::new(Metrics::new(&settings.environment), about(&settings, started)));
     let _lock = Agent::open(&settings, tally(&board))?.lock()?;
     let shutdown = Shutdown::watch(console);
-    let fetch = Arc::new(Notify::new());
+    let (fetch, at_the_forge) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let server = match &settings.http {
         Some(http) => {
             let door = door(http)?;
-            let hooks =
-                http.webhook_secret_file.clone().map(|file| Hooks { secret_file: file, fetch: Arc::clone(&fetch) });
+            let told = vec![Arc::clone(&fetch), Arc::clone(&at_the_forge)];
+            let hooks = http.webhook_secret_file.clone().map(|file| Hooks { secret_file: file, told });
             let listener = http::listen(http.listen).await.map_err(|error| {
                 CommandError::failed(format!("failed to listen on `{}`", http.listen)).because(error)
             })?;
@@ -75,8 +75,6 @@ pub(super) async fn run(path: &Path, settings: AgentSettings, console: &Console)
         Arc::clone(&wakes.pass),
     ));
     tracing::info!(environment = %settings.environment, source = %settings.source.url.shown(), "the agent starts");
-    // Rung by whoever learns that something happened at the forge.
-    let at_the_forge = Arc::new(tokio::sync::Notify::new());
     loop {
         let woken = {
             let _watches = watch(path, &settings, &wakes);
