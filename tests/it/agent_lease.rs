@@ -68,7 +68,7 @@ fn of_two_agents_one_acts_and_the_other_takes_over_within_thirty_seconds() {
         let took = other.until("the lease after a crash", SOON, Agent::leads);
         desk.push("changed", &[("base/orders.yaml", &topic(&name, 48))]);
         other.until("what git says now", SOON, |agent| agent.is_synced() && desk.subjects().len() == 2);
-        let again = Agent::start(&desk, "first", &settings);
+        let again = Agent::start(&desk, "third", &settings);
         again.until("a lease that is settled", LATER, |again| {
             again.leads() != other.leads() && (again.reason() == "Standby" || other.reason() == "Standby")
         });
