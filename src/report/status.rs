@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::counted;
 use crate::plan::apply_report::ApplyReport;
 use crate::plan::types::{Action, Hold, Origin, Plan, Status};
 
@@ -336,10 +337,16 @@ fn verdict_of_plan(pass: &PassOutcome<'_>, counts: &StatusCounts, sync: SyncStat
     }
     if pass.standby {
         let open = counts.planned + counts.held + counts.blocked + counts.unconfirmed;
-        return ("Standby", format!("Another agent of this environment acts; {open} actions are open."));
+        return (
+            "Standby",
+            format!("Another agent of this environment acts; {}.", counted(open, "action is open", "actions are open")),
+        );
     }
     if counts.denied > 0 {
-        return ("PolicyDenied", format!("{} of the findings deny; nothing was applied.", counts.denied));
+        return (
+            "PolicyDenied",
+            format!("{}; nothing was applied.", counted(counts.denied, "finding denies", "findings deny")),
+        );
     }
     if counts.failed > 0 {
         return ("ApplyFailed", format!("Applied {}, and {} failed.", counts.applied, counts.failed));
@@ -348,14 +355,14 @@ fn verdict_of_plan(pass: &PassOutcome<'_>, counts: &StatusCounts, sync: SyncStat
         return ("Interrupted", format!("Applied {}, then it was interrupted.", counts.applied));
     }
     if counts.blocked > 0 {
-        return ("ActionsBlocked", format!("{} of the actions cannot be done.", counts.blocked));
+        return ("ActionsBlocked", format!("{} be done.", counted(counts.blocked, "action cannot", "actions cannot")));
     }
     if counts.contested > 0 {
         return (
             "DriftContested",
             format!(
-                "{} of the resources were corrected again and again, and somebody else keeps changing them; they are left alone until that ends.",
-                counts.contested
+                "{} corrected again and again, and somebody else keeps changing it back; it is left alone until that ends.",
+                counted(counts.contested, "resource was", "resources were")
             ),
         );
     }
@@ -364,26 +371,41 @@ fn verdict_of_plan(pass: &PassOutcome<'_>, counts: &StatusCounts, sync: SyncStat
     if as_drift > 0 && as_drift == counts.held {
         return (
             "DriftNotCorrected",
-            format!("{as_drift} of the actions would correct drift, which the settings do not allow."),
+            format!(
+                "{} correct drift, which the settings do not allow.",
+                counted(as_drift, "action would", "actions would")
+            ),
         );
     }
     if counts.held > 0 {
-        return ("ActionsHeld", format!("{} of the actions wait for an approval.", counts.held));
+        let waiting = counts.held.saturating_sub(as_drift);
+        return ("ActionsHeld", format!("{} for an approval.", counted(waiting, "action waits", "actions wait")));
     }
     if counts.unconfirmed > 0 && counts.planned == 0 {
         return (
             "DriftUnconfirmed",
-            format!("{} of the resources differ; the next check, soon, says whether they drifted.", counts.unconfirmed),
+            format!(
+                "{}; the next check, soon, says whether that is drift.",
+                counted(counts.unconfirmed, "resource differs", "resources differ")
+            ),
         );
     }
     match sync {
         SyncState::Synced => ("Synced", "The cluster is what git says.".to_owned()),
-        SyncState::Unknown => ("PartlyUnknown", format!("{} things could not be read.", counts.unknown)),
+        SyncState::Unknown => {
+            ("PartlyUnknown", format!("{} not be read.", counted(counts.unknown, "thing could", "things could")))
+        }
         SyncState::OutOfSync if counts.planned > 0 => {
-            ("OutOfSync", format!("{} actions are to be done, {} because of drift.", counts.planned, counts.drifted))
+            let planned = counted(counts.planned, "action is", "actions are");
+            ("OutOfSync", format!("{planned} to be done, {} because of drift.", counts.drifted))
         }
         SyncState::OutOfSync if counts.unpruned > 0 => {
-            ("NotPruned", format!("{} resources left git and stay, because prune is off.", counts.unpruned))
+            let left = counted(
+                counts.unpruned,
+                "resource is not in git any more and stays",
+                "resources are not in git any more and stay",
+            );
+            ("NotPruned", format!("{left}, because prune is off."))
         }
         SyncState::OutOfSync => ("Paused", "Resources differ, and their manifests pause them.".to_owned()),
     }

@@ -293,7 +293,8 @@ fn focus(browser: &Browser) -> String {
 fn a_running_agent_serves_the_page_to_a_keyboard_without_scripts() {
     let Some(browser) = browser() else { return };
     let port = free_port();
-    let world = AgentDesk::new(&format!("http: {{listen: '127.0.0.1:{port}', tokenFile: token}}"));
+    let world =
+        AgentDesk::new(&format!("http: {{listen: '127.0.0.1:{port}', tokenFile: token}}\ndrift: {{confirmations: 1}}"));
     std::fs::write(world.desk.path().join("token"), "correct-horse-battery\n").expect("written");
     world.ends_with(0);
     world.change_by_hand("orders", 24, 48);

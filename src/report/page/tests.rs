@@ -125,7 +125,7 @@ fn the_first_line_says_condition_sync_reason_and_the_next_step() {
         ),
         (
             Night { plan: Some(past_plan(samples::plan())), ..Night::default() },
-            "Stalled · OutOfSync · PolicyDenied 1 of the findings deny; nothing was applied. Next: Correct what",
+            "Stalled · OutOfSync · PolicyDenied 1 finding denies; nothing was applied. Next: Correct what",
         ),
     ] {
         let page = of(night);
