@@ -351,7 +351,7 @@ fn a_source_on_this_machine_is_followed_at_once() {
     let pushed = Instant::now();
     world.push("more", &[("base/more.yaml", &topic("more", 1))]);
     eventually(&world, "the second commit", || world.on_cluster("more").is_some());
-    assert!(pushed.elapsed() < Duration::from_secs(5), "{:?}", pushed.elapsed());
+    assert!(pushed.elapsed() < Duration::from_secs(20), "{:?}", pushed.elapsed());
     assert_eq!(agent.end(), Some(0));
 }
 
@@ -431,7 +431,7 @@ fn a_signed_webhook_brings_a_commit_in_seconds_and_does_nothing_else() {
             assert_eq!(post(port, "/hooks/git", &header, body), 202, "{header}");
         }
         eventually(&world, &header, || world.on_cluster(&name).is_some());
-        assert!(called.elapsed() < Duration::from_secs(5), "{:?}", called.elapsed());
+        assert!(called.elapsed() < Duration::from_secs(20), "{:?}", called.elapsed());
     }
     std::thread::sleep(Duration::from_secs(2));
     let passes = metric("driftless_reconcile_total{environment=\"prod\",result=\"success\"}");

@@ -8,7 +8,7 @@ use crate::agent_process::{Agent, of_kafka};
 use crate::agent_support::{AgentDesk, topic};
 use crate::support::brokers::{Client, KafkaEnv, KafkaVersion};
 
-const LATER: Duration = Duration::from_secs(120);
+const LATER: Duration = Duration::from_secs(300);
 
 fn stop(kafka: &KafkaEnv) {
     (1..=3).for_each(|id| kafka.stop_broker(id));

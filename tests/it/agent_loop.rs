@@ -54,7 +54,7 @@ impl Drop for Running {
 
 #[track_caller]
 pub(crate) fn eventually(world: &AgentDesk, what: &str, mut holds: impl FnMut() -> bool) {
-    for _ in 0..400 {
+    for _ in 0..1_200 {
         if holds() {
             return;
         }

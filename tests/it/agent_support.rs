@@ -199,7 +199,7 @@ impl RunningAgent {
     /// Waits until something holds.
     #[track_caller]
     pub(crate) fn eventually(&self, what: &str, mut holds: impl FnMut() -> bool) {
-        for _ in 0..400 {
+        for _ in 0..1_200 {
             if holds() {
                 return;
             }
