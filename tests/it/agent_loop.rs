@@ -72,8 +72,10 @@ fn an_agent_follows_its_branch_survives_an_absent_remote_and_ends_when_asked() {
     let world = AgentDesk::new("");
     let agent = Running::start(&world);
     eventually(&world, "the first apply", || is_synced(&world));
-    world.push("more", &[("base/more.yaml", &topic("more", 1))]);
+    let head = world.push("more", &[("base/more.yaml", &topic("more", 1))]);
     eventually(&world, "the second commit", || world.on_cluster("more").is_some());
+    // A remote that is moved while it is written to keeps a lock that nobody removes.
+    eventually(&world, "its report", || world.reported("status.json").is_some_and(|status| status.contains(&*head)));
 
     let away = world.desk.path().join("away.git");
     std::fs::rename(world.remote(), &away).expect("moved");
