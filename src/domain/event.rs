@@ -1,4 +1,4 @@
-//! Something that happened, as CloudEvents 1.0 tells it (https://github.com/cloudevents/spec, version 1.0.2, JSON format).
+//! Something that happened, as CloudEvents 1.0 tells it (<https://github.com/cloudevents/spec>, version 1.0.2, JSON format).
 
 use jiff::Timestamp;
 use serde::Serialize;
