@@ -9,6 +9,7 @@ pub mod code_doc;
 pub mod config_catalog;
 pub mod desired;
 pub mod diagnostic;
+pub mod digest;
 pub mod drift_memory;
 pub mod event;
 pub(crate) mod go_regex;

@@ -7,7 +7,8 @@ use serde_json::json;
 
 use super::comments::{Author, Comments, Posted, Writer, description};
 use super::http::{Http, Request};
-use crate::ports::{Annotation, Comment, CommitState, CommitStatus, Forge, ForgeError, ForgeErrorKind, PullRequest};
+use super::issues::{self, in_repository, state};
+use crate::ports::{Annotation, Comment, CommitStatus, Forge, ForgeError, ForgeErrorKind, PullRequest};
 
 /// The longest pages that Gitea gives unless its settings say otherwise.
 const PAGE: usize = 50;
@@ -98,31 +99,15 @@ impl From<RawComment> for Posted {
     }
 }
 
-fn state(state: CommitState) -> &'static str {
-    match state {
-        CommitState::Pending => "pending",
-        CommitState::Success => "success",
-        CommitState::Failure => "failure",
-    }
-}
-
 impl Gitea {
     pub(super) fn new(http: Http, author: Option<String>) -> Self {
         Self { http, writer: Writer::new(author) }
     }
 
-    /// Returns the path of something in the repository.
-    fn path<'a>(&'a self, rest: &[&'a str]) -> Vec<&'a str> {
-        ["repos"]
-            .into_iter()
-            .chain(self.http.repository.0.iter().map(String::as_str))
-            .chain(rest.iter().copied())
-            .collect()
-    }
-
     async fn status(&self, revision: &str, context: &str) -> Result<Option<RawStatus>, ForgeError> {
         for page in 1..=MOST_STATUS_PAGES {
-            let request = Request::get(&self.path(&["commits", revision, "status"])).query("limit", PAGE);
+            let request =
+                Request::get(&in_repository(&self.http, &["commits", revision, "status"])).query("limit", PAGE);
             let combined: RawCombined = self.http.json(&request.query("page", page)).await?;
             let statuses = combined.statuses.unwrap_or_default();
             // A server whose pages are shorter is asked until there is nothing.
@@ -151,38 +136,35 @@ impl Comments for Gitea {
 
     async fn list(&self, pull_request: u64) -> Result<Vec<Posted>, ForgeError> {
         // There are no pages here: Gitea gives all comments at once.
-        let request = Request::get(&self.path(&["issues", &pull_request.to_string(), "comments"]));
+        let request = Request::get(&in_repository(&self.http, &["issues", &pull_request.to_string(), "comments"]));
         let raw: Vec<RawComment> = self.http.json(&request).await?;
         Ok(raw.into_iter().map(Posted::from).collect())
     }
 
     async fn create(&self, pull_request: u64, text: &str) -> Result<Posted, ForgeError> {
-        let path = ["issues", &pull_request.to_string(), "comments"];
-        let raw: RawComment = self.http.json(&Request::post(&self.path(&path), json!({"body": text}))).await?;
-        Ok(raw.into())
+        issues::create::<RawComment>(&self.http, pull_request, text).await
     }
 
     async fn edit(&self, _: u64, id: u64, text: &str) -> Result<Posted, ForgeError> {
-        let path = ["issues", "comments", &id.to_string()];
-        let raw: RawComment = self.http.json(&Request::patch(&self.path(&path), json!({"body": text}))).await?;
-        Ok(raw.into())
+        issues::edit::<RawComment>(&self.http, id, text).await
     }
 
     async fn delete(&self, _: u64, id: u64) -> Result<(), ForgeError> {
-        self.http.done(&Request::delete(&self.path(&["issues", "comments", &id.to_string()]))).await
+        issues::delete(&self.http, id).await
     }
 }
 
 #[async_trait]
 impl Forge for Gitea {
     async fn open_pull_requests(&self) -> Result<Vec<PullRequest>, ForgeError> {
-        let request = Request::get(&self.path(&["pulls"])).query("state", "open").query("sort", "oldest");
+        let request =
+            Request::get(&in_repository(&self.http, &["pulls"])).query("state", "open").query("sort", "oldest");
         let raw: Vec<RawPull> = self.http.pages(&request, "limit", PAGE).await?;
         Ok(super::by_number(raw.into_iter().map(PullRequest::from)))
     }
 
     async fn merged_as(&self, revision: &str) -> Result<Option<PullRequest>, ForgeError> {
-        let request = Request::get(&self.path(&["commits", revision, "pull"]));
+        let request = Request::get(&in_repository(&self.http, &["commits", revision, "pull"]));
         let raw: Option<RawPull> = self.http.json_unless(&request, &[StatusCode::NOT_FOUND]).await?;
         let is_merge = |pull: &RawPull| pull.merged && pull.merge_commit_sha.as_deref() == Some(revision);
         Ok(raw.filter(is_merge).map(PullRequest::from))
@@ -215,7 +197,7 @@ impl Forge for Gitea {
             "description": description,
             "target_url": target_url,
         });
-        self.http.done(&Request::post(&self.path(&["statuses", revision]), body)).await
+        self.http.done(&Request::post(&in_repository(&self.http, &["statuses", revision]), body)).await
     }
 
     /// Gitea and Forgejo have nothing of the kind.

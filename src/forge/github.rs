@@ -7,8 +7,10 @@ use serde_json::{Value, json};
 
 use super::comments::{Author, Comments, Posted, Writer, description};
 use super::http::{Http, Request};
+use super::issues::{self, in_repository, state};
 use crate::domain::diagnostic::Severity;
-use crate::ports::{Annotation, Comment, CommitState, CommitStatus, Forge, ForgeError, ForgeErrorKind, PullRequest};
+use crate::domain::digest::sha256;
+use crate::ports::{Annotation, Comment, CommitStatus, Forge, ForgeError, ForgeErrorKind, PullRequest};
 
 /// The longest pages that GitHub gives.
 const PAGE: usize = 100;
@@ -133,32 +135,16 @@ impl From<RawComment> for Posted {
     }
 }
 
-fn state(state: CommitState) -> &'static str {
-    match state {
-        CommitState::Pending => "pending",
-        CommitState::Success => "success",
-        CommitState::Failure => "failure",
-    }
-}
-
 impl GitHub {
     pub(super) fn new(http: Http, author: Option<String>) -> Self {
         Self { http, writer: Writer::new(author) }
     }
 
-    /// Returns the path of something in the repository.
-    fn path<'a>(&'a self, rest: &[&'a str]) -> Vec<&'a str> {
-        ["repos"]
-            .into_iter()
-            .chain(self.http.repository.0.iter().map(String::as_str))
-            .chain(rest.iter().copied())
-            .collect()
-    }
-
     async fn status(&self, revision: &str, context: &str) -> Result<Option<RawStatus>, ForgeError> {
         let mut page = 1;
         loop {
-            let request = Request::get(&self.path(&["commits", revision, "status"])).query("per_page", PAGE);
+            let request =
+                Request::get(&in_repository(&self.http, &["commits", revision, "status"])).query("per_page", PAGE);
             let combined: RawCombined = self.http.json(&request.query("page", page)).await?;
             let is_last = combined.statuses.len() < PAGE;
             let found = combined.statuses.into_iter().find(|status| status.context == context);
@@ -194,32 +180,28 @@ impl Comments for GitHub {
     }
 
     async fn list(&self, pull_request: u64) -> Result<Vec<Posted>, ForgeError> {
-        let request = Request::get(&self.path(&["issues", &pull_request.to_string(), "comments"]));
+        let request = Request::get(&in_repository(&self.http, &["issues", &pull_request.to_string(), "comments"]));
         let raw: Vec<RawComment> = self.http.pages(&request, "per_page", PAGE).await?;
         Ok(raw.into_iter().map(Posted::from).collect())
     }
 
     async fn create(&self, pull_request: u64, text: &str) -> Result<Posted, ForgeError> {
-        let path = ["issues", &pull_request.to_string(), "comments"];
-        let raw: RawComment = self.http.json(&Request::post(&self.path(&path), json!({"body": text}))).await?;
-        Ok(raw.into())
+        issues::create::<RawComment>(&self.http, pull_request, text).await
     }
 
     async fn edit(&self, _: u64, id: u64, text: &str) -> Result<Posted, ForgeError> {
-        let path = ["issues", "comments", &id.to_string()];
-        let raw: RawComment = self.http.json(&Request::patch(&self.path(&path), json!({"body": text}))).await?;
-        Ok(raw.into())
+        issues::edit::<RawComment>(&self.http, id, text).await
     }
 
     async fn delete(&self, _: u64, id: u64) -> Result<(), ForgeError> {
-        self.http.done(&Request::delete(&self.path(&["issues", "comments", &id.to_string()]))).await
+        issues::delete(&self.http, id).await
     }
 }
 
 #[async_trait]
 impl Forge for GitHub {
     async fn open_pull_requests(&self) -> Result<Vec<PullRequest>, ForgeError> {
-        let request = Request::get(&self.path(&["pulls"]))
+        let request = Request::get(&in_repository(&self.http, &["pulls"]))
             .query("state", "open")
             .query("sort", "created")
             .query("direction", "asc");
@@ -228,7 +210,7 @@ impl Forge for GitHub {
     }
 
     async fn merged_as(&self, revision: &str) -> Result<Option<PullRequest>, ForgeError> {
-        let request = Request::get(&self.path(&["commits", revision, "pulls"])).query("per_page", PAGE);
+        let request = Request::get(&in_repository(&self.http, &["commits", revision, "pulls"])).query("per_page", PAGE);
         // A commit that GitHub does not know is 422 there.
         let unknown = [StatusCode::NOT_FOUND, StatusCode::UNPROCESSABLE_ENTITY];
         let raw: Vec<RawPull> = self.http.json_unless(&request, &unknown).await?.unwrap_or_default();
@@ -262,7 +244,7 @@ impl Forge for GitHub {
         if let (Some(url), Some(fields)) = (&status.target_url, body.as_object_mut()) {
             fields.insert("target_url".to_owned(), json!(url));
         }
-        self.http.done(&Request::post(&self.path(&["statuses", revision]), body)).await
+        self.http.done(&Request::post(&in_repository(&self.http, &["statuses", revision]), body)).await
     }
 
     async fn annotate(&self, revision: &str, context: &str, annotations: &[Annotation]) -> Result<(), ForgeError> {
@@ -271,9 +253,9 @@ impl Forge for GitHub {
         }
         let shown: Vec<Value> = annotations.iter().take(MOST_ANNOTATIONS).map(annotation).collect();
         // The digest of what is shown tells whether it is there already.
-        let digest = ring::digest::digest(&ring::digest::SHA256, Value::from(shown.clone()).to_string().as_bytes());
-        let digest: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-        let request = Request::get(&self.path(&["commits", revision, "check-runs"])).query("check_name", context);
+        let digest = sha256(Value::from(shown.clone()).to_string());
+        let request =
+            Request::get(&in_repository(&self.http, &["commits", revision, "check-runs"])).query("check_name", context);
         let known: RawCheckRuns = self.http.json(&request).await?;
         let is_shown = known.check_runs.iter().any(|run| run.external_id.as_deref() == Some(&digest));
         if is_shown || (shown.is_empty() && known.check_runs.is_empty()) {
@@ -294,11 +276,14 @@ impl Forge for GitHub {
             "external_id": digest,
             "output": output(annotations.len(), chunks.next().unwrap_or_default()),
         });
-        let run: RawCheckRun = self.http.json(&Request::post(&self.path(&["check-runs"]), body)).await?;
+        let run: RawCheckRun =
+            self.http.json(&Request::post(&in_repository(&self.http, &["check-runs"]), body)).await?;
         for chunk in chunks {
             let body = json!({"output": output(annotations.len(), chunk)});
             // Adding annotations twice would show them twice, so a lost answer is not repeated.
-            self.http.done(&Request::patch_once(&self.path(&["check-runs", &run.id.to_string()]), body)).await?;
+            self.http
+                .done(&Request::patch_once(&in_repository(&self.http, &["check-runs", &run.id.to_string()]), body))
+                .await?;
         }
         Ok(())
     }

@@ -14,6 +14,7 @@ mod github;
 mod github_app;
 mod gitlab;
 mod http;
+mod issues;
 mod limits;
 
 use std::collections::BTreeMap;

@@ -2,6 +2,7 @@
 
 use ring::digest::{Context, SHA256};
 
+use crate::domain::digest::hex;
 use crate::domain::snapshot::{Snapshot, SnapshotFile};
 
 use super::repository::{Environment, REPOSITORY_FILE, environments};
@@ -35,7 +36,7 @@ pub fn content_digest(snapshot: &Snapshot, environment: &str) -> String {
             }
         }
     }
-    context.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(context.finish())
 }
 
 /// Says whether a path is a directory of the repository or lies below it.

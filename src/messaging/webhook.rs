@@ -8,6 +8,7 @@ use reqwest::{Client, RequestBuilder, StatusCode, Url};
 use ring::hmac;
 use serde_json::json;
 
+use crate::domain::digest::hex;
 use crate::domain::event::Event;
 use crate::domain::secret::Secret;
 use crate::ports::{Alert, AlertSink, EventSink, SinkError};
@@ -126,9 +127,7 @@ async fn send(request: RequestBuilder, url: &Url) -> Result<(), SinkError> {
 
 fn signature(secret: &Secret, body: &[u8]) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose());
-    let tag = hmac::sign(&key, body);
-    let hex: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("sha256={hex}")
+    format!("sha256={}", hex(hmac::sign(&key, body)))
 }
 
 /// Escapes what Slack reads as markup (https://docs.slack.dev/messaging/formatting-message-text: `&`, `<`, `>`).

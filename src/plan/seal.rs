@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use crate::domain::digest::sha256;
 use crate::domain::observed::ObservedState;
 use crate::domain::resource::ResourceId;
 
@@ -65,9 +66,7 @@ pub fn content_id(plan: &Plan) -> String {
 
 fn digest(value: &impl Serialize) -> String {
     let json = serde_json::to_vec(value).expect("plans hold only texts, numbers and ordered maps");
-    let digest = ring::digest::digest(&ring::digest::SHA256, &json);
-    let hex: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("sha256:{hex}")
+    format!("sha256:{}", sha256(json))
 }
 
 /// Returns a digest of what the cluster has of an action's resource, as far as it differs.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use crate::domain::digest::sha256;
 use crate::domain::inventory::{Inventory, LastApplied};
 use crate::domain::observed::ObservedState;
 use crate::domain::resource::ResourceId;
@@ -73,8 +74,7 @@ pub(super) fn render_inventory(inventory: &Inventory, environment: &str) -> Vec<
 
 /// Returns the digest of an inventory as the branch holds it.
 pub(super) fn digest(inventory: &Inventory) -> String {
-    let digest = ring::digest::digest(&ring::digest::SHA256, json(inventory).as_bytes());
-    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    sha256(json(inventory))
 }
 
 fn json(value: &impl serde::Serialize) -> String {

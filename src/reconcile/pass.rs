@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::domain::broker_config::BrokerConfigScope;
 use crate::domain::desired::DesiredState;
+use crate::domain::digest::hex;
 use crate::domain::inventory::Inventory;
 use crate::domain::names::TopicName;
 use crate::domain::observed::{Interest, Knowledge, ObservedState};
@@ -92,7 +93,7 @@ impl Observation {
         let written =
             std::fmt::Write::write_fmt(&mut sink, format_args!("{:?}{:?}", self.observed, self.history.inventory));
         written.expect("digesting never fails");
-        sink.0.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(sink.0.finish())
     }
 }
 

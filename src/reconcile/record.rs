@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::apply::{self, Progress, StopFlag, World};
 use crate::domain::desired::DesiredState;
+use crate::domain::digest::hex;
 use crate::domain::inventory::Inventory;
 use crate::domain::names::UserName;
 use crate::domain::observed::{Interest, ObservedState};
@@ -323,13 +324,13 @@ fn trailers(plan: &Plan, files: &BTreeMap<String, Vec<u8>>) -> Trailers {
         context.update(&u64::try_from(bytes.len()).unwrap_or(u64::MAX).to_be_bytes());
         context.update(bytes);
     }
-    let hex: String = context.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest = format!("sha256:{}", hex(context.finish()));
     Trailers {
         environment: plan.environment.clone(),
         cluster_id: plan.cluster.id.clone(),
         revision: plan.source.revision.clone(),
         plan: Some(plan.id.clone()),
-        digest: Some(format!("sha256:{hex}")),
+        digest: Some(digest),
     }
 }
 

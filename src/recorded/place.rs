@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use ring::digest::{SHA256, digest};
+use crate::domain::digest::sha256;
 
 /// The longest stem that is written whole; leaves room for a digest and `.yaml` below 255 bytes.
 const LONGEST_STEM: usize = 200;
@@ -54,10 +54,9 @@ pub(crate) fn with_digest(text: &str, name: &str) -> String {
 
 /// Returns the first bytes of the name's digest as hexadecimal digits.
 pub(crate) fn hex(name: &str, bytes: usize) -> String {
-    digest(&SHA256, name.as_bytes()).as_ref().iter().take(bytes).fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    let mut digits = sha256(name);
+    digits.truncate(2 * bytes);
+    digits
 }
 
 /// Says whether Windows would take the file for a device.

@@ -5,6 +5,7 @@ use serde_json::json;
 use super::escape::clean;
 use super::validation::ValidationReport;
 use crate::domain::diagnostic::{Diagnostic, Location, Severity};
+use crate::domain::digest::sha256;
 use crate::plan::types::Finding;
 
 /// One problem at a line.
@@ -87,12 +88,10 @@ pub fn validation_codequality(report: &ValidationReport) -> String {
         .map(|problem| {
             let location = problem.location.unwrap_or(&nowhere);
             let content = format!("{}\0{}\0{}\0{}", problem.code, location.file, location.line, problem.message);
-            let digest = ring::digest::digest(&ring::digest::SHA256, content.as_bytes());
-            let fingerprint: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
             json!({
                 "check_name": problem.code,
                 "description": problem.message,
-                "fingerprint": fingerprint,
+                "fingerprint": sha256(&content),
                 "severity": match problem.severity { Severity::Deny => "critical", Severity::Warn => "minor" },
                 "location": {"path": location.file, "lines": {"begin": location.line}},
             })

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::agent_loop::{Running, eventually, get, is_synced};
-use crate::agent_support::{AgentDesk, topic};
+use crate::agent_loop::{get, is_synced};
+use crate::agent_support::{AgentDesk, RunningAgent, eventually, topic};
 use crate::git_support::{Server, git, write};
 
 /// A free port of loopback.
@@ -62,7 +62,7 @@ fn whatever_happens_to_the_source_stops_only_itself() {
     let http = format!("http: {{listen: '127.0.0.1:{port}'}}");
     let verify = format!(", verify: {{mode: every-commit, keys: [trusted]}}, acceptRevision: {first}");
     world.configure_source(&verify, &http);
-    let agent = Running::start(&world);
+    let agent = RunningAgent::start(&world);
     eventually(&world, "the first apply", || is_synced(&world));
     let good = || git(&world.clone(), &["rev-parse", "HEAD"]);
     let push = |force_to: &str| {
@@ -153,7 +153,7 @@ fn a_full_disk_stops_the_agent_until_there_is_room() {
     command.args(["-c", "trap '' XFSZ; ulimit -S -f 512; exec \"$0\" \"$@\""]).arg(plain.get_program());
     command.args(plain.get_args()).current_dir(world.desk.path()).env_clear();
     command.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    let agent = Running::start_as(&world, command);
+    let agent = RunningAgent::start_as(&world, command);
     eventually(&world, "the first apply", || is_synced(&world));
     let before = world.cluster_bytes();
     // What cannot be compressed.
@@ -197,7 +197,7 @@ fn refused(remote: &Path) -> u32 {
 fn reports_that_are_rejected_ten_times_stop_nothing_and_are_all_there_in_the_end() {
     let port = free_port();
     let world = AgentDesk::new(&format!("http: {{listen: '127.0.0.1:{port}'}}"));
-    let agent = Running::start(&world);
+    let agent = RunningAgent::start(&world);
     eventually(&world, "the first apply", || is_synced(&world));
     refuse_reports(&world.remote(), 10);
     world.push("second", &[("base/second.yaml", &topic("second", 1))]);
@@ -301,7 +301,7 @@ fn reports_are_signed_so_that_git_verifies_them() {
 #[test]
 fn settings_and_secrets_are_read_again_when_they_change() {
     let world = AgentDesk::new("drift: {schedule: '*/2 * * * * *'}");
-    let agent = Running::start(&world);
+    let agent = RunningAgent::start(&world);
     eventually(&world, "the first apply", || is_synced(&world));
     world.change_by_hand("orders", 24, 12);
     eventually(&world, "the drift", || world.status().1 == "DriftNotCorrected");
@@ -322,7 +322,7 @@ fn settings_and_secrets_are_read_again_when_they_change() {
 fn a_commit_beside_the_environment_makes_no_pass_and_still_moves_the_trust_forward() {
     let port = free_port();
     let world = AgentDesk::new(&format!("http: {{listen: '127.0.0.1:{port}'}}\ndrift: {{schedule: '0 0 0 1 1 *'}}"));
-    let agent = Running::start(&world);
+    let agent = RunningAgent::start(&world);
     eventually(&world, "the first apply", || is_synced(&world));
     let metrics = || get(port, "/metrics").expect("answers").1;
     let applied = git(&world.clone(), &["rev-parse", "HEAD"]);
@@ -346,7 +346,7 @@ fn a_source_on_this_machine_is_followed_at_once() {
     let world = AgentDesk::new("");
     let settings = std::fs::read_to_string(world.desk.path().join("agent.yaml")).expect("settings");
     write(world.desk.path(), &[("agent.yaml", &settings.replace("interval: 1s", "interval: 1h"))]);
-    let agent = Running::start(&world);
+    let agent = RunningAgent::start(&world);
     eventually(&world, "the first apply", || is_synced(&world));
     let pushed = Instant::now();
     world.push("more", &[("base/more.yaml", &topic("more", 1))]);
@@ -390,7 +390,7 @@ fn a_signed_webhook_brings_a_commit_in_seconds_and_does_nothing_else() {
         .replace("url: remote.git, interval: 1s", &format!("url: '{}', interval: 1h", server.url("remote.git")))
         + &format!("http: {{listen: '127.0.0.1:{port}', webhookSecretFile: hook-secret}}\n");
     write(world.desk.path(), &[("agent.yaml", &settings)]);
-    let agent = Running::start(&world);
+    let agent = RunningAgent::start(&world);
     eventually(&world, "the first apply", || is_synced(&world));
     let body = br#"{"ref": "refs/heads/main", "repository": {"clone_url": "https://evil.example.org/"}}"#;
     let signed = signature("correct horse", body);

@@ -2,66 +2,11 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::agent_support::{AgentDesk, topic};
-
-/// A running agent; killed with the value.
-pub(crate) struct Running(Child);
-
-impl Running {
-    pub(crate) fn start(world: &AgentDesk) -> Self {
-        Self::start_as(world, world.command())
-    }
-
-    /// Starts it with a command prepared otherwise.
-    pub(crate) fn start_as(world: &AgentDesk, mut command: Command) -> Self {
-        let log = std::fs::File::create(world.desk.path().join("agent.log")).expect("made");
-        Self(command.stderr(log).stdout(Stdio::null()).spawn().expect("the binary runs"))
-    }
-
-    pub(crate) fn id(&self) -> u32 {
-        self.0.id()
-    }
-
-    fn signal(&self, name: &str) {
-        let sent = Command::new("kill").args([&format!("-{name}"), &self.0.id().to_string()]).status();
-        assert!(sent.expect("kill runs").success());
-    }
-
-    /// Ends it as systemd does; returns the exit code.
-    pub(crate) fn end(mut self) -> Option<i32> {
-        self.signal("TERM");
-        for _ in 0..600 {
-            if let Some(status) = self.0.try_wait().expect("waited") {
-                return status.code();
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        panic!("the agent does not end");
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        drop(self.0.kill());
-        drop(self.0.wait());
-    }
-}
-
-#[track_caller]
-pub(crate) fn eventually(world: &AgentDesk, what: &str, mut holds: impl FnMut() -> bool) {
-    for _ in 0..1_200 {
-        if holds() {
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(100));
-    }
-    panic!("never: {what}\n{}", std::fs::read_to_string(world.desk.path().join("agent.log")).unwrap_or_default());
-}
+use crate::agent_support::{AgentDesk, RunningAgent, eventually, topic};
 
 pub(crate) fn is_synced(world: &AgentDesk) -> bool {
     world.reported("status.json").is_some() && world.status().0 == "Synced"
@@ -70,7 +15,7 @@ pub(crate) fn is_synced(world: &AgentDesk) -> bool {
 #[test]
 fn an_agent_follows_its_branch_survives_an_absent_remote_and_ends_when_asked() {
     let world = AgentDesk::new("");
-    let agent = Running::start(&world);
+    let agent = RunningAgent::start(&world);
     eventually(&world, "the first apply", || is_synced(&world));
     let head = world.push("more", &[("base/more.yaml", &topic("more", 1))]);
     eventually(&world, "the second commit", || world.on_cluster("more").is_some());
@@ -95,7 +40,7 @@ fn an_agent_follows_its_branch_survives_an_absent_remote_and_ends_when_asked() {
 #[test]
 fn drift_is_seen_on_schedule_and_corrected_when_new_settings_say_so() {
     let world = AgentDesk::new("drift: {schedule: '*/2 * * * * *', confirmations: 2}");
-    let agent = Running::start(&world);
+    let agent = RunningAgent::start(&world);
     eventually(&world, "the first apply", || is_synced(&world));
     world.change_by_hand("orders", 24, 12);
     eventually(&world, "the drift", || world.status().1 == "DriftNotCorrected");
@@ -128,7 +73,7 @@ fn health_metrics_status_and_plan_are_served_on_loopback_only() {
     let port = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("bound").port();
     let http = format!("http: {{listen: '127.0.0.1:{port}'}}");
     let world = AgentDesk::new(&http);
-    let agent = Running::start(&world);
+    let agent = RunningAgent::start(&world);
     let ready = || get(port, "/readyz").is_some_and(|(line, _)| line.contains("200"));
     eventually(&world, "ready", ready);
     assert_eq!(get(port, "/healthz").expect("answers").1, "ok\n");

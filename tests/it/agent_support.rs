@@ -180,10 +180,19 @@ pub(crate) struct RunningAgent {
 
 impl RunningAgent {
     pub(crate) fn start(world: &AgentDesk) -> Self {
-        let log = world.desk.path().join("agent.log");
+        Self::start_as(world, world.command())
+    }
+
+    /// Starts it with a command prepared otherwise.
+    pub(crate) fn start_as(world: &AgentDesk, mut command: Command) -> Self {
+        let log = log_of(world);
         let file = std::fs::File::create(&log).expect("made");
-        let child = world.command().stderr(file).stdout(Stdio::null()).spawn().expect("the binary runs");
+        let child = command.stderr(file).stdout(Stdio::null()).spawn().expect("the binary runs");
         Self { child, log }
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     pub(crate) fn signal(&self, name: &str) {
@@ -198,14 +207,8 @@ impl RunningAgent {
 
     /// Waits until something holds.
     #[track_caller]
-    pub(crate) fn eventually(&self, what: &str, mut holds: impl FnMut() -> bool) {
-        for _ in 0..1_200 {
-            if holds() {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(100));
-        }
-        panic!("never: {what}\n{}", self.log());
+    pub(crate) fn eventually(&self, what: &str, holds: impl FnMut() -> bool) {
+        wait(&self.log, what, holds);
     }
 
     /// Waits until the first pass has ended, as its HTTP server says.
@@ -232,4 +235,25 @@ impl Drop for RunningAgent {
         drop(self.child.kill());
         drop(self.child.wait());
     }
+}
+
+fn log_of(world: &AgentDesk) -> PathBuf {
+    world.desk.path().join("agent.log")
+}
+
+/// Waits until something holds.
+#[track_caller]
+pub(crate) fn eventually(world: &AgentDesk, what: &str, holds: impl FnMut() -> bool) {
+    wait(&log_of(world), what, holds);
+}
+
+#[track_caller]
+fn wait(log: &Path, what: &str, mut holds: impl FnMut() -> bool) {
+    for _ in 0..1_200 {
+        if holds() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    panic!("never: {what}\n{}", std::fs::read_to_string(log).unwrap_or_default());
 }

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use crate::agent_loop::{Running, eventually, is_synced};
-use crate::agent_support::{AgentDesk, topic};
+use crate::agent_loop::is_synced;
+use crate::agent_support::{AgentDesk, RunningAgent, eventually, topic};
 use crate::git_support::{git, is_there, write};
 
 /// A server of a test; ends with the value.
@@ -325,7 +325,7 @@ fn an_agent_works_through_a_real_https_server_and_survives_that_its_password_is_
         assert!(!outcome.stderr.contains("hunter"), "{what}: {}", outcome.stderr);
     }
     configure(&world, &url, "username: bot, passwordFile: password, caFile: https/ca.pem", "");
-    let agent = Running::start(&world);
+    let agent = RunningAgent::start(&world);
     eventually(&world, "the first apply", || is_synced(&world));
     server.users(&[("bot", "correct horse")]);
     let log = || std::fs::read_to_string(world.desk.path().join("agent.log")).expect("a log");

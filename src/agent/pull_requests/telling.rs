@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use ring::digest::{SHA256, digest};
-
 use super::judge::Verdict;
 use super::memory::{Memory, Said, Told};
 use super::round::{Round, RoundProblem};
+use crate::domain::digest::sha256;
 use crate::ports::{CommitState, PullRequest};
 use crate::report::clean;
 use crate::report::comment::{self, CommentContext, says_the_same};
@@ -114,8 +113,4 @@ impl Round<'_> {
         memory.told.insert(pull_request.number, told);
         Ok(())
     }
-}
-
-fn sha256(text: &str) -> String {
-    digest(&SHA256, text.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
