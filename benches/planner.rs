@@ -136,14 +136,8 @@ fn main() {
     let (desired, mut observed, inventory) = world();
     let passwords = PasswordStates::new();
     let source = PlanSource::default();
-    let options = PlanOptions {
-        drift: driftless::plan::input::DriftCorrection::Correct,
-        watch: driftless::plan::input::DriftWatch::default(),
-        prune: Prune::OwnedOnly,
-        max_deletions: 5,
-        today: jiff::civil::date(2026, 1, 1),
-        accepted_cluster: None,
-    };
+    let options = PlanOptions { prune: Prune::OwnedOnly, max_deletions: 5, ..PlanOptions::default() };
+    let today = jiff::civil::date(2026, 1, 1);
     println!("{TOPICS} topics with 3 overrides, {ACLS} ACL bindings, {RUNS} runs");
     let make = |observed: &ObservedState| {
         plan(PlanInput {
@@ -153,6 +147,7 @@ fn main() {
             passwords: &passwords,
             source: &source,
             options: &options,
+            today,
         })
     };
     assert!(make(&observed).actions.is_empty() && make(&observed).adopted.is_empty(), "nothing differs");
@@ -169,7 +164,7 @@ fn main() {
             plan: Some(&planned),
             observed: Some(&observed),
             packs: &[],
-            today: options.today,
+            today,
         }));
     });
 }

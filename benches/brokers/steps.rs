@@ -15,15 +15,15 @@ use driftless::domain::observed::{Interest, ObservedState, TopicEvidence};
 use driftless::domain::operation::{Operation, Passwords};
 use driftless::domain::snapshot::{Snapshot, SnapshotFile};
 use driftless::git::{GitReportBranch, ReportBranchSettings, WorkTreeSource};
+use driftless::kafka::KafkaCluster;
 use driftless::kafka::properties::ClientProperties;
-use driftless::kafka::{Access, KafkaCluster};
 use driftless::manifest::{self, LoadOptions};
 use driftless::plan::apply_report::Outcome;
 use driftless::plan::diff::plan as compare;
-use driftless::plan::input::{PasswordStates, PlanInput, PlanOptions, Prune};
+use driftless::plan::input::{PasswordStates, PlanInput, PlanOptions};
 use driftless::plan::types::PlanSource;
 use driftless::policy::{self, PolicyInput};
-use driftless::ports::{Clock, Cluster, ClusterError, DryRun, ResourceError, Source};
+use driftless::ports::{Access, Clock, Cluster, ClusterError, DryRun, ResourceError, Source};
 use driftless::reconcile::{self, Observation};
 
 const DAY: jiff::civil::Date = jiff::civil::date(2026, 1, 1);
@@ -54,7 +54,7 @@ pub(crate) fn plan(repository: &Path, bootstrap: &str) {
         });
     let (desired, problems) = loaded;
     let desired = desired.unwrap_or_else(|| panic!("{problems:?}"));
-    let (source, passwords, options) = (PlanSource::default(), PasswordStates::new(), options());
+    let (source, passwords, options) = (PlanSource::default(), PasswordStates::new(), PlanOptions::default());
     let plan = step("comparing", || {
         compare(PlanInput {
             desired: &desired,
@@ -63,6 +63,7 @@ pub(crate) fn plan(repository: &Path, bootstrap: &str) {
             passwords: &passwords,
             source: &source,
             options: &options,
+            today: DAY,
         })
     });
     step("judging by policy", || {
@@ -87,17 +88,6 @@ async fn read(snapshot: Snapshot, repository: &Path, bootstrap: &str) -> (Loaded
 
 type Loaded = (Option<DesiredState>, Vec<Diagnostic>);
 
-fn options() -> PlanOptions {
-    PlanOptions {
-        prune: Prune::Never,
-        max_deletions: 0,
-        drift: driftless::plan::input::DriftCorrection::Correct,
-        watch: driftless::plan::input::DriftWatch::default(),
-        today: DAY,
-        accepted_cluster: None,
-    }
-}
-
 /// Creates topics as an apply does. Returns the seconds from its start until the controller accepted the last of them, and
 /// until all of them were read back.
 pub(crate) fn create(names: &[String], bootstrap: &str) -> (f64, f64) {
@@ -118,7 +108,8 @@ pub(crate) fn create(names: &[String], bootstrap: &str) -> (f64, f64) {
         inventory: &Inventory::default(),
         passwords: &PasswordStates::new(),
         source: &PlanSource::default(),
-        options: &options(),
+        options: &PlanOptions::default(),
+        today: DAY,
     });
     assert_eq!(plan.actions.len(), names.len(), "all topics are new");
     let (passwords, stop) = (Passwords::default(), StopFlag::default());

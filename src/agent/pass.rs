@@ -8,16 +8,14 @@ use crate::domain::desired::DesiredState;
 use crate::domain::drift_memory::DriftMemory;
 use crate::domain::snapshot::Snapshot;
 use crate::plan::apply_report::ApplyReport;
-use crate::plan::input::Prune;
+use crate::plan::input::{PlanOptions, Prune};
 use crate::plan::types::{Plan, PlanSource, Status};
 use crate::plan::watch;
 use crate::policy::Pack;
 use crate::ports::{
     AgentMemory, AgentRecord, Clock, Cluster, LocalState, ReportBranch, RuleStore, SourceError, SourceMirror,
 };
-use crate::reconcile::{
-    Decision, History, Pass, PassError, PassOptions, Planned, Push, Secrets, observe, record_problem,
-};
+use crate::reconcile::{Decision, History, Pass, PassError, Planned, Push, Secrets, observe, record_problem};
 use crate::report::status::{PassOutcome, Problem, ProblemReason, StatusReport};
 
 use super::trust::{self, Trust};
@@ -78,7 +76,7 @@ pub struct AgentPass<'a> {
     /// Time.
     pub clock: &'a dyn Clock,
     /// What the settings decided.
-    pub options: &'a PassOptions,
+    pub options: &'a PlanOptions,
     /// Whether the cluster may be written to.
     pub what_to_do: WhatToDo,
     /// Who watches the apply.
@@ -233,7 +231,7 @@ async fn attempt(world: &AgentPass<'_>, result: &mut PassResult) -> Result<(), S
     let patience = watch::watch(&drift, world.options.watch.confirmations, world.clock.now());
     // What another agent deleted, and somebody made anew, may still look like ours on an old branch.
     let prune = if result.unfetched.is_some() { Prune::Never } else { world.options.prune };
-    let options = PassOptions { prune, watch: patience, ..world.options.clone() };
+    let options = PlanOptions { prune, watch: patience, ..world.options.clone() };
     let pass = Pass {
         cluster: world.cluster,
         rules: world.rules,

@@ -4,7 +4,6 @@
 //! each batch the journal is written and the stop flag read; after each, every resource's own result is noted. What was
 //! accepted is read back until the cluster shows it. Dependencies: ports and the plan; no adapter.
 
-mod batches;
 mod confirm;
 mod run;
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::names::Principal;
-use crate::domain::operation::{Operation, OperationKind};
+use crate::domain::operation::{Operation, OperationKind, requests};
 use crate::domain::resource::{ResourceId, ResourceKind};
 use crate::domain::rule::{RuleGroup, RuleGroupId};
 use crate::plan::apply_report::{ActionResult, ApplyReport, Outcome};
@@ -13,7 +13,6 @@ use crate::plan::types::{Action, ActionKind, Phase, Plan, Status};
 use crate::ports::{JournalEntry, JournalPhase, ResourceError};
 
 use super::World;
-use super::batches::{Step, cut};
 use super::confirm::{Standing, confirm};
 
 /// Performs exactly what the plan lists as planned, and says for each action what became of it.
@@ -40,6 +39,13 @@ enum State {
     NotAttempted(String),
     /// The plan does not want it done.
     Skipped(Status),
+}
+
+/// One operation of one action.
+struct Step {
+    /// Index of the action in the plan.
+    action: usize,
+    operation: Operation,
 }
 
 struct Run<'a> {
@@ -105,24 +111,24 @@ impl<'a> Run<'a> {
     }
 
     async fn operations(&mut self, world: &World<'_>) {
-        let default_partitions = 1;
         for kind in OperationKind::ALL {
             if kind == OperationKind::DeleteAcl {
                 // Rules after everything that adds, before everything that takes away.
                 self.rule_groups(world).await;
             }
             let steps = self.steps.remove(&kind).unwrap_or_default();
-            for batch in cut(kind, steps, default_partitions) {
-                self.batch(world, kind, batch).await;
+            let operations: Vec<&Operation> = steps.iter().map(|step| &step.operation).collect();
+            for request in requests(&operations) {
+                self.batch(world, kind, &steps[request]).await;
             }
         }
     }
 
     /// Takes out of a batch what must not be tried any more.
-    fn still_wanted(&mut self, batch: Vec<Step>) -> Vec<Step> {
+    fn still_wanted<'s>(&mut self, batch: &'s [Step]) -> Vec<&'s Step> {
         let refused = self.principals_with_failed_grants();
         let writes_failed = self.writes_failed();
-        batch.into_iter().filter(|step| self.may_go_on(step.action, &refused, writes_failed)).collect()
+        batch.iter().filter(|step| self.may_go_on(step.action, &refused, writes_failed)).collect()
     }
 
     fn may_go_on(&mut self, index: usize, refused: &BTreeSet<Principal>, writes_failed: bool) -> bool {
@@ -176,7 +182,7 @@ impl<'a> Run<'a> {
         self.interrupted
     }
 
-    async fn batch(&mut self, world: &World<'_>, kind: OperationKind, batch: Vec<Step>) {
+    async fn batch(&mut self, world: &World<'_>, kind: OperationKind, batch: &[Step]) {
         let batch = self.still_wanted(batch);
         if batch.is_empty() || self.stopped(world) {
             return;
@@ -232,7 +238,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn fail_all(&mut self, batch: &[Step], error: &ResourceError) {
+    fn fail_all(&mut self, batch: &[&Step], error: &ResourceError) {
         for step in batch {
             self.states[step.action] = State::Failed(error.clone());
         }

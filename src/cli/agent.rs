@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use self::events::Telling;
 use super::arguments::{RuleArgs, load_settings};
 use super::clock::SystemClock;
-use super::cluster::{self, Writes};
+use super::cluster;
 use super::console::Console;
 use super::error::CommandError;
 use super::exit::Exit;
@@ -32,9 +32,8 @@ use crate::config::settings::{AgentSettings, ApplyMode, RuleSettings, VerifyMode
 use crate::domain::snapshot::Snapshot;
 use crate::git::{self, GitReportBranch, Mirror, MirrorSettings, SigningKey, TrustedKeys};
 use crate::manifest::content_digest;
-use crate::plan::input::{DriftCorrection, DriftWatch, Prune};
-use crate::ports::{Lease, Tally};
-use crate::reconcile::PassOptions;
+use crate::plan::input::{DriftCorrection, DriftWatch, PlanOptions, Prune};
+use crate::ports::{Access, Lease, Tally};
 use crate::report::{self, Detail, Style};
 use crate::state::{FileAgentMemory, StateDirectory, StateLock};
 
@@ -143,7 +142,7 @@ struct Agent<'a> {
     tally: Arc<dyn Tally>,
     memory: FileAgentMemory,
     local: StateDirectory,
-    options: PassOptions,
+    options: PlanOptions,
     secrets: SecretOptions,
 }
 
@@ -179,8 +178,8 @@ impl<'a> Agent<'a> {
     }
 
     /// What the settings decide about a pass.
-    fn options(settings: &AgentSettings) -> PassOptions {
-        PassOptions {
+    fn options(settings: &AgentSettings) -> PlanOptions {
+        PlanOptions {
             prune: if settings.apply.prune { Prune::OwnedOnly } else { Prune::Never },
             max_deletions: settings.apply.max_deletions,
             drift: if settings.apply.correct_drift { DriftCorrection::Correct } else { DriftCorrection::Hold },
@@ -236,8 +235,8 @@ impl<'a> Agent<'a> {
         let limit = Limit::start(flag, self.settings.apply.timeout, ended.clone());
         let stop = &limit.stop;
         let (writes, need) = match what_to_do {
-            WhatToDo::Observe | WhatToDo::Standby => (Writes::Never, Need::Optional),
-            WhatToDo::Apply => (Writes::Possible, Need::Required),
+            WhatToDo::Observe | WhatToDo::Standby => (Access::ReadOnly, Need::Optional),
+            WhatToDo::Apply => (Access::ReadWrite, Need::Required),
         };
         let cluster = cluster::open_for_agent(&self.settings.cluster.access, writes, Some(&self.tally))?;
         let no_options = RuleArgs { rules_directory: None, rules_reload_url: None };

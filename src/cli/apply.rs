@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use super::arguments::{
     ClusterArgs, OutputFormat, PruneArgs, RevisionArgs, RuleArgs, SecretArgs, StateArgs, WritableClusterArgs,
 };
-use super::cluster::Writes;
 use super::console::Console;
 use super::error::{CommandError, ErrorKind};
 use super::exit::Exit;
@@ -16,6 +15,7 @@ use super::session::{Session, SessionArgs, Wanted};
 use super::{interrupt, saved_plan};
 use crate::domain::desired::DesiredState;
 use crate::plan::types::{Plan, Status};
+use crate::ports::Access;
 use crate::reconcile::{Decision, Pass, Planned, Push};
 use crate::report::{self, Detail, Style};
 
@@ -119,7 +119,7 @@ async fn saved(
     }
     let environment = plan.environment.clone();
     let repository = Repository::of_saved_plan(path);
-    let session = Session::open(&arguments.session(cluster, Some(&environment)), &repository, Writes::Possible)?;
+    let session = Session::open(&arguments.session(cluster, Some(&environment)), &repository, Access::ReadWrite)?;
     let options = arguments.secrets.options(session.settings.as_deref());
     let secrets = passwords::of_plan(&options, &repository.snapshot()?, &plan);
     let pass = session.pass(&secrets, &[]);
@@ -136,7 +136,7 @@ async fn fresh(
 ) -> Result<Exit, CommandError> {
     let repository = Repository::open(path, arguments.revision.revision.clone())?;
     let environment = arguments.environment.as_deref();
-    let session = Session::open(&arguments.session(cluster, environment), &repository, Writes::Possible)?;
+    let session = Session::open(&arguments.session(cluster, environment), &repository, Access::ReadWrite)?;
     let (wanted, observation) = session.prepare(&repository, &arguments.secrets, Need::Required).await?;
     let Wanted { loaded, secrets, source } = wanted;
     console.warnings(&loaded.warnings);

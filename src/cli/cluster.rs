@@ -12,31 +12,22 @@ use crate::config::settings::ClusterAccess;
 use crate::domain::diagnostic::Diagnostic;
 use crate::domain::secret::Secret;
 use crate::domain::snapshot::SnapshotFile;
+use crate::kafka::KafkaCluster;
 use crate::kafka::properties::ClientProperties;
-use crate::kafka::{self, KafkaCluster};
-use crate::ports::{Cluster, Tally};
-use crate::sandbox::{self, DirectoryCluster};
-
-/// Whether the command writes to the cluster. Adapters refuse writes of those that do not: a second wall.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Writes {
-    /// It only reads.
-    Never,
-    /// It may write.
-    Possible,
-}
+use crate::ports::{Access, Cluster, Tally};
+use crate::sandbox::DirectoryCluster;
 
 /// Opens the chosen cluster. Connects to nothing yet, but reads every file that the choice names.
 pub(super) fn open(
     choice: &ClusterChoice,
     repository: &Repository,
-    writes: Writes,
+    allowed: Access,
 ) -> Result<Box<dyn Cluster>, CommandError> {
     match choice {
         ClusterChoice::Settings(settings) => match &settings.cluster.access {
             ClusterAccess::Sandbox(directory) => directory_cluster(directory),
             ClusterAccess::PropertiesFile(_) | ClusterAccess::Properties(_) => {
-                open_for_agent(&settings.cluster.access, writes, None)
+                open_for_agent(&settings.cluster.access, allowed, None)
             }
         },
         ClusterChoice::Kafka { bootstrap_server, command_config } => {
@@ -44,7 +35,7 @@ pub(super) fn open(
                 Some(path) => read_properties(path)?,
                 None => ClientProperties::plaintext(),
             };
-            connect(properties, Some(bootstrap_server), writes, None)
+            connect(properties, Some(bootstrap_server), allowed, None)
         }
         ClusterChoice::Sandbox(directory) => directory_cluster(directory),
         ClusterChoice::Observed(observed) => recorded(observed, repository),
@@ -54,15 +45,15 @@ pub(super) fn open(
 /// Opens the cluster of an agent's settings. Here the directory cluster refuses writes too, where there may be none.
 pub(super) fn open_for_agent(
     access: &ClusterAccess,
-    writes: Writes,
+    allowed: Access,
     tally: Option<&Arc<dyn Tally>>,
 ) -> Result<Box<dyn Cluster>, CommandError> {
-    match (access, writes) {
-        (ClusterAccess::PropertiesFile(path), _) => connect(read_properties(path)?, None, writes, tally),
-        (ClusterAccess::Properties(properties), _) => connect(inline_properties(properties)?, None, writes, tally),
-        (ClusterAccess::Sandbox(directory), Writes::Possible) => directory_cluster(directory),
-        (ClusterAccess::Sandbox(directory), Writes::Never) => {
-            Ok(Box::new(DirectoryCluster::open(directory, sandbox::Access::ReadOnly)?))
+    match (access, allowed) {
+        (ClusterAccess::PropertiesFile(path), _) => connect(read_properties(path)?, None, allowed, tally),
+        (ClusterAccess::Properties(properties), _) => connect(inline_properties(properties)?, None, allowed, tally),
+        (ClusterAccess::Sandbox(directory), Access::ReadWrite) => directory_cluster(directory),
+        (ClusterAccess::Sandbox(directory), Access::ReadOnly) => {
+            Ok(Box::new(DirectoryCluster::open(directory, Access::ReadOnly)?))
         }
     }
 }
@@ -82,17 +73,13 @@ pub(super) fn librdkafka(access: &ClusterAccess) -> Result<BTreeMap<String, Secr
 fn connect(
     properties: ClientProperties,
     bootstrap: Option<&str>,
-    writes: Writes,
+    allowed: Access,
     tally: Option<&Arc<dyn Tally>>,
 ) -> Result<Box<dyn Cluster>, CommandError> {
-    let access = match writes {
-        Writes::Never => kafka::Access::ReadOnly,
-        Writes::Possible => kafka::Access::ReadWrite,
-    };
     for key in properties.ignored() {
         tracing::info!(%key, "property has no meaning here");
     }
-    let cluster = KafkaCluster::new(properties, bootstrap, access)?;
+    let cluster = KafkaCluster::new(properties, bootstrap, allowed)?;
     Ok(Box::new(match tally {
         Some(tally) => cluster.counted(Arc::clone(tally)),
         None => cluster,
@@ -120,16 +107,16 @@ fn invalid(what: &str, problems: Vec<Diagnostic>) -> CommandError {
 
 /// Opens the directory cluster, writable even for a plan: only then does it answer dry runs as brokers do.
 fn directory_cluster(directory: &Path) -> Result<Box<dyn Cluster>, CommandError> {
-    Ok(Box::new(DirectoryCluster::open(directory, sandbox::Access::ReadWrite)?))
+    Ok(Box::new(DirectoryCluster::open(directory, Access::ReadWrite)?))
 }
 
-/// Opens recorded state: a directory, or a revision of the repository. What the agent writes stands below `observed/`.
+/// Opens recorded state: a directory, or a revision of the repository. What the agent allowed stands below `observed/`.
 fn recorded(observed: &str, repository: &Repository) -> Result<Box<dyn Cluster>, CommandError> {
     let directory = Path::new(observed);
     if directory.is_dir() {
         let below = directory.join("observed");
         let directory = if below.is_dir() { below } else { directory.to_owned() };
-        return Ok(Box::new(DirectoryCluster::open(&directory, sandbox::Access::ReadOnly)?));
+        return Ok(Box::new(DirectoryCluster::open(&directory, Access::ReadOnly)?));
     }
     let neither = |error: CommandError| {
         error.hint(format!("`--observed {observed}` names neither a directory nor a revision with recorded state."))

@@ -1,12 +1,12 @@
 //! `driftless drift`: what the cluster changed since the last apply.
 
 use super::arguments::{ClusterArgs, OutputFormat, RepositoryArgs, RuleArgs, SecretArgs, StateArgs};
-use super::cluster::Writes;
 use super::console::Console;
 use super::error::CommandError;
 use super::exit::Exit;
 use super::passwords::Need;
 use super::session::{Session, SessionArgs, Wanted};
+use crate::ports::Access;
 use crate::reconcile::Push;
 use crate::report::{self, DriftReport, Style};
 
@@ -44,7 +44,7 @@ pub(super) struct DriftArgs {
 
 pub(super) async fn run(arguments: &DriftArgs, console: &Console) -> Result<Exit, CommandError> {
     let repository = arguments.repository.open()?;
-    let session = Session::open(&arguments.session(), &repository, Writes::Never)?;
+    let session = Session::open(&arguments.session(), &repository, Access::ReadOnly)?;
     if arguments.commit && !session.has_branch() {
         return Err(CommandError::usage("there is no git repository to commit the report to")
             .hint("Run this inside a clone of the config repository, or leave out `--commit`."));

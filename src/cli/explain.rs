@@ -9,6 +9,7 @@ use super::exit::Exit;
 use super::policy::PackArgs;
 use crate::config;
 use crate::domain::code_doc::CodeDoc;
+use crate::domain::nearest::nearest;
 use crate::manifest;
 use crate::plan;
 use crate::policy::{self, Guide};
@@ -61,7 +62,7 @@ fn explain(code: &str, tables: &[&[CodeDoc]], guides: &[Guide]) -> Result<String
         None => {
             let error = CommandError::usage(format!("there is no code `{code}`"));
             let codes = known().map(|doc| doc.code).chain(guides.iter().map(|guide| guide.code.as_str()));
-            Err(match config::nearest(&wanted, codes) {
+            Err(match nearest(&wanted, codes) {
                 Some(near) => error.hint(format!("Did you mean `{near}`?")),
                 None => error.hint("Codes stand in brackets in messages, as in `error[unknown-setting]`."),
             })

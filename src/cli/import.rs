@@ -5,14 +5,14 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::arguments::{ClusterArgs, RuleArgs};
-use super::cluster::{self, Writes};
+use super::cluster;
 use super::console::Console;
 use super::error::CommandError;
 use super::exit::Exit;
 use super::repository::Repository;
 use crate::domain::ignore::IgnoreRules;
 use crate::domain::observed::{Interest, ObservedState};
-use crate::ports::Cluster;
+use crate::ports::{Access, Cluster};
 use crate::recorded::{ImportOptions, import};
 
 /// Write manifests for what the cluster holds; a plan made from them is empty
@@ -36,7 +36,7 @@ pub(super) async fn run(arguments: &ImportArgs, console: &Console) -> Result<Exi
     let choice = arguments.cluster.choose()?;
     let environment = choice.environment(arguments.environment.as_deref())?;
     let here = if arguments.path.is_dir() { arguments.path.as_path() } else { Path::new(".") };
-    let cluster = cluster::open(&choice, &Repository::open(here, None)?, Writes::Never)?;
+    let cluster = cluster::open(&choice, &Repository::open(here, None)?, Access::ReadOnly)?;
     let observed = observe_all(cluster.as_ref()).await?;
     let layer = format!("environments/{environment}");
     let import = import(&observed, &ImportOptions { environment, layer, ignore: IgnoreRules::default() });

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use super::arguments::{ClusterArgs, OutputFormat, PruneArgs, RepositoryArgs, RuleArgs, SecretArgs, StateArgs};
-use super::cluster::Writes;
 use super::console::Console;
 use super::error::CommandError;
 use super::exit::Exit;
@@ -11,6 +10,7 @@ use super::passwords::Need;
 use super::saved_plan;
 use super::session::{Session, SessionArgs, Wanted};
 use crate::plan::types::{Finding, Plan};
+use crate::ports::Access;
 use crate::report::{self, Detail, Style};
 
 /// Show what differs between git and the cluster, and what an apply would do
@@ -47,7 +47,7 @@ pub(super) struct PlanArgs {
 
 pub(super) async fn run(arguments: &PlanArgs, console: &Console) -> Result<Exit, CommandError> {
     let repository = arguments.repository.open()?;
-    let session = Session::open(&arguments.session(), &repository, Writes::Never)?;
+    let session = Session::open(&arguments.session(), &repository, Access::ReadOnly)?;
     let (wanted, observation) = session.prepare(&repository, &arguments.secrets, Need::Optional).await?;
     let Wanted { loaded, secrets, source } = wanted;
     let planned = session.pass(&secrets, &loaded.packs).plan(observation, &loaded.desired, &source).await?;

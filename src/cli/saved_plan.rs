@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::error::CommandError;
 use super::surroundings::surroundings;
+use crate::domain::API_VERSION;
 use crate::plan::types::Plan;
 
 /// Reads a saved plan. Does not say whether it still holds: see `plan::seal`.
@@ -15,7 +16,7 @@ pub(super) fn read(path: &Path) -> Result<Plan, CommandError> {
     let bytes = (surroundings().read_file)(path).map_err(|error| failed().because(error).hint(hint))?;
     let plan: Plan = serde_json::from_slice(&bytes)
         .map_err(|error| CommandError::usage(format!("`{shown}` is not a plan")).because(error).hint(hint))?;
-    if plan.api_version != "driftless.dev/v1" || plan.kind != "Plan" {
+    if plan.api_version != API_VERSION || plan.kind != "Plan" {
         let message = format!("`{shown}` is a `{}` of `{}`, and no plan", plan.kind, plan.api_version);
         return Err(CommandError::usage(message).hint(hint));
     }

@@ -4,18 +4,18 @@ use std::sync::Arc;
 
 use super::arguments::{ClusterArgs, PruneArgs, RuleArgs, RuleDirectory, SecretArgs, StateArgs};
 use super::clock::SystemClock;
-use super::cluster::{self, Writes};
+use super::cluster;
 use super::desired::{self, Loaded};
 use super::error::CommandError;
 use super::passwords::{self, Need};
 use super::repository::Repository;
 use crate::git::GitReportBranch;
-use crate::plan::input::{DriftCorrection, DriftWatch, Prune};
+use crate::plan::input::{DriftCorrection, DriftWatch, PlanOptions, Prune};
 use crate::plan::types::PlanSource;
 use crate::policy::Pack;
-use crate::ports::{Cluster, LocalState, ReportBranch, RuleStore};
+use crate::ports::{Access, Cluster, LocalState, ReportBranch, RuleStore};
 use crate::prometheus;
-use crate::reconcile::{self, Observation, Pass, PassOptions, Secrets};
+use crate::reconcile::{self, Observation, Pass, Secrets};
 use crate::state::StateDirectory;
 
 /// What a command gave.
@@ -52,7 +52,7 @@ pub(super) struct Session {
     rules: Option<Box<dyn RuleStore>>,
     branch: Option<Arc<GitReportBranch>>,
     local: StateDirectory,
-    options: PassOptions,
+    options: PlanOptions,
     clock: SystemClock,
 }
 
@@ -61,7 +61,7 @@ impl Session {
     pub(super) fn open(
         arguments: &SessionArgs<'_>,
         repository: &Repository,
-        writes: Writes,
+        access: Access,
     ) -> Result<Self, CommandError> {
         let choice = arguments.cluster.choose()?;
         let environment = choice.environment(arguments.environment)?;
@@ -69,7 +69,7 @@ impl Session {
         let rules = arguments.rules.directory(settings)?.map(open_rules).transpose()?;
         let branch = repository.report_branch(&environment, settings)?.map(Arc::new);
         let local = StateDirectory::new(arguments.state.directory(settings, repository.state_directory())?);
-        let options = PassOptions {
+        let options = PlanOptions {
             prune: match arguments.prune {
                 Some(PruneArgs { prune: true, .. }) => Prune::OwnedOnly,
                 Some(PruneArgs { prune: false, .. }) | None => Prune::Never,
@@ -80,7 +80,7 @@ impl Session {
             max_deletions: arguments.prune.map_or(0, |prune| prune.max_deletions),
             accepted_cluster: arguments.cluster.cluster_id(&choice),
         };
-        let cluster = cluster::open(&choice, repository, writes)?;
+        let cluster = cluster::open(&choice, repository, access)?;
         let settings = choice.into_settings();
         Ok(Self { environment, settings, cluster, rules, branch, local, options, clock: SystemClock })
     }

@@ -17,7 +17,6 @@ mod values;
 use std::path::Path;
 
 pub use parse::parse;
-pub use reader::nearest;
 pub use substitute::Surroundings;
 
 use crate::domain::code_doc::CodeDoc;

@@ -5,14 +5,15 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::reader::{Reader, Section};
-use super::services::{events, lease};
+use super::services::{events, forge, lease};
 use super::settings::{
-    AgentSettings, ApplyMode, ApplySettings, ClusterAccess, ClusterSettings, DriftSettings, ForgeLogin, ForgeSettings,
-    ForgeType, GitAuthentication, HttpSettings, HttpTlsSettings, LeaseSettings, ReportSettings, RepositoryUrl,
-    RuleSettings, SecretSettings, SourceSettings, VerifyMode, VerifySettings,
+    AgentSettings, ApplyMode, ApplySettings, ClusterAccess, ClusterSettings, DriftSettings, GitAuthentication,
+    HttpSettings, HttpTlsSettings, LeaseSettings, ReportSettings, RepositoryUrl, RuleSettings, SecretSettings,
+    SourceSettings, VerifyMode, VerifySettings,
 };
 use super::substitute::{Surroundings, resolve};
 use super::{tree, values};
+use crate::domain::API_VERSION;
 use crate::domain::diagnostic::{Diagnostic, Location};
 use crate::domain::secret::Secret;
 
@@ -41,8 +42,6 @@ const APPLY: &[&str] = &["mode", "correctDrift", "prune", "maxDeletions", "timeo
 const DRIFT: &[&str] = &["schedule", "timeZone", "confirmations"];
 const REPORT: &[&str] = &["url", "branch", "author", "signingKeyFile", "auth"];
 const HTTP: &[&str] = &["listen", "tokenFile", "tls", "allowedHosts", "webhookSecretFile"];
-const FORGE: &[&str] = &["type", "apiUrl", "repository", "tokenFile", "app", "interval", "forks", "label"];
-const FORGE_APP: &[&str] = &["id", "installationId", "privateKeyFile"];
 
 /// Reads settings from text. `file` is shown in the places of problems; relative paths start at `directory`.
 pub fn parse(
@@ -73,13 +72,11 @@ pub fn parse(
 fn agent(reader: &mut Reader<'_>, root: &Section<'_>) -> Option<AgentSettings> {
     header(reader, root);
     let environment = reader.parsed(root, "environment", values::environment);
-    if root.get("environment").is_none() {
-        reader.missing(
-            root,
-            "environment",
-            "name an environment of the repository's `driftless.yaml`, as in `environment: prod`",
-        );
-    }
+    reader.needs(
+        root,
+        "environment",
+        "name an environment of the repository's `driftless.yaml`, as in `environment: prod`",
+    );
     let source = source(reader, root);
     let cluster = cluster(reader, root);
     let apply = apply(reader, root);
@@ -107,7 +104,7 @@ fn agent(reader: &mut Reader<'_>, root: &Section<'_>) -> Option<AgentSettings> {
     let state_directory = reader.path(root, "stateDirectory");
     let (source, report) = (source?, report?);
     if report.url.is_none() && report.branch == source.branch {
-        let location = root.get("report").map_or_else(|| Location::new(reader.file, 1, 1), |node| reader.at(node));
+        let location = reader.place(root, "report");
         let message = format!("`report.branch` is `{}`, which is the branch of the manifests", report.branch);
         reader.error("conflicting-settings", location, message, None);
     }
@@ -130,27 +127,21 @@ fn agent(reader: &mut Reader<'_>, root: &Section<'_>) -> Option<AgentSettings> {
 }
 
 fn header(reader: &mut Reader<'_>, root: &Section<'_>) {
-    for (key, expected) in [("apiVersion", "driftless.dev/v1"), ("kind", "Agent")] {
-        if root.get(key).is_none() {
-            reader.missing(root, key, &format!("settings start with `{key}: {expected}`"));
-        }
+    for (key, expected) in [("apiVersion", API_VERSION), ("kind", "Agent")] {
+        reader.needs(root, key, &format!("settings start with `{key}: {expected}`"));
         let _: Option<()> =
             reader.parsed(root, key, |raw| if raw == expected { Ok(()) } else { Err(format!("must be `{expected}`")) });
     }
 }
 
 fn source(reader: &mut Reader<'_>, root: &Section<'_>) -> Option<SourceSettings> {
-    if root.get("source").is_none() {
-        reader.missing(
-            root,
-            "source",
-            "say where the config repository is, as in `source: {url: \"ssh://git@host/kafka.git\"}`",
-        );
-    }
+    reader.needs(
+        root,
+        "source",
+        "say where the config repository is, as in `source: {url: \"ssh://git@host/kafka.git\"}`",
+    );
     let section = reader.subsection(root, "source", SOURCE)?;
-    if section.get("url").is_none() {
-        reader.missing(&section, "url", "say where the config repository is: an address or a directory");
-    }
+    reader.needs(&section, "url", "say where the config repository is: an address or a directory");
     let url = repository_url(reader, &section, "url");
     let branch = reader.parsed(&section, "branch", values::branch).unwrap_or_else(|| "main".to_owned());
     let path = reader.parsed(&section, "path", inside_repository).unwrap_or_else(|| ".".to_owned());
@@ -207,21 +198,19 @@ fn inside_repository(raw: &str) -> Result<String, String> {
 
 fn cluster(reader: &mut Reader<'_>, root: &Section<'_>) -> Option<ClusterSettings> {
     let help = "give one of `propertiesFile`, `properties` and `sandbox`";
-    if root.get("cluster").is_none() {
-        reader.missing(root, "cluster", help);
-    }
+    reader.needs(root, "cluster", help);
     let section = reader.subsection(root, "cluster", CLUSTER)?;
     let ways = ["propertiesFile", "properties", "sandbox"];
     let given: Vec<&str> = ways.into_iter().filter(|way| section.get(way).is_some()).collect();
     match given.as_slice() {
         [] => {
             let message = "`cluster` does not say where the cluster is".to_owned();
-            let location = root.get("cluster").map_or_else(|| Location::new(reader.file, 1, 1), |node| reader.at(node));
+            let location = reader.place(root, "cluster");
             reader.error("missing-setting", location, message, Some(help.to_owned()));
         }
         [_] => {}
         [_, second, ..] => {
-            let location = section.get(second).map_or_else(|| Location::new(reader.file, 1, 1), |node| reader.at(node));
+            let location = reader.place(&section, second);
             let names = given.iter().map(|way| format!("`cluster.{way}`")).collect::<Vec<_>>().join(" and ");
             reader.error(
                 "conflicting-settings",
@@ -315,9 +304,7 @@ fn rules(reader: &mut Reader<'_>, root: &Section<'_>) -> Option<RuleSettings> {
         (Some(_), None) | (None, Some(_)) => {}
     }
     if let Some(ruler) = ruler {
-        if ruler.get("url").is_none() {
-            reader.missing(&ruler, "url", "give the ruler's address");
-        }
+        reader.needs(&ruler, "url", "give the ruler's address");
         return Some(RuleSettings::Ruler {
             url: reader.parsed(&ruler, "url", values::http_url)?,
             tenant: reader.string(&ruler, "tenant"),
@@ -353,75 +340,9 @@ fn report(reader: &mut Reader<'_>, root: &Section<'_>, environment: &str) -> Opt
     })
 }
 
-fn forge(reader: &mut Reader<'_>, root: &Section<'_>) -> Option<ForgeSettings> {
-    let section = reader.subsection(root, "forge", FORGE)?;
-    for (key, help) in [("type", "one of `github`, `gitlab`, `gitea`"), ("repository", "as in `organisation/name`")] {
-        if section.get(key).is_none() {
-            reader.missing(&section, key, help);
-        }
-    }
-    let types = [("github", ForgeType::GitHub), ("gitlab", ForgeType::GitLab), ("gitea", ForgeType::Gitea)];
-    let forge_type = reader.choice(&section, "type", &types);
-    let api_url = reader.parsed(&section, "apiUrl", values::http_url);
-    if forge_type == Some(ForgeType::Gitea) && section.get("apiUrl").is_none() {
-        reader.missing(
-            &section,
-            "apiUrl",
-            "Gitea has no public address: give your server's, as in `https://git.example.org/api/v1`",
-        );
-    }
-    let repository = reader.parsed(&section, "repository", values::forge_repository);
-    let login = forge_login(reader, &section, forge_type);
-    let interval = reader.parsed(&section, "interval", values::interval).unwrap_or(Duration::from_secs(30));
-    let forks = reader.parsed(&section, "forks", values::boolean).unwrap_or(false);
-    let label = reader.string(&section, "label").unwrap_or_else(|| "driftless/plan".to_owned());
-    Some(ForgeSettings {
-        forge_type: forge_type?,
-        api_url,
-        repository: repository?,
-        login: login?,
-        interval,
-        forks,
-        label,
-    })
-}
-
-fn forge_login(reader: &mut Reader<'_>, forge: &Section<'_>, forge_type: Option<ForgeType>) -> Option<ForgeLogin> {
-    let token_file = reader.path(forge, "tokenFile");
-    let Some(app) = reader.subsection(forge, "app", FORGE_APP) else {
-        if forge.get("tokenFile").is_none() {
-            reader.missing(
-                forge,
-                "tokenFile",
-                "give the file with a token that may read pull requests, comment and set statuses",
-            );
-        }
-        return token_file.map(ForgeLogin::TokenFile);
-    };
-    let location = forge.get("app").map_or_else(|| Location::new(reader.file, 1, 1), |node| reader.at(node));
-    if forge.get("tokenFile").is_some() {
-        let message = "`forge.tokenFile` and `forge.app` exclude each other".to_owned();
-        reader.error("conflicting-settings", location, message, None);
-    } else if forge_type.is_some_and(|forge_type| forge_type != ForgeType::GitHub) {
-        let help = "give `tokenFile`".to_owned();
-        reader.error("conflicting-settings", location, "only GitHub has apps".to_owned(), Some(help));
-    }
-    for (key, help) in [("id", "the app's id"), ("privateKeyFile", "the file with the app's private key")] {
-        if app.get(key).is_none() {
-            reader.missing(&app, key, help);
-        }
-    }
-    let number = |raw: &str| raw.parse::<u64>().map_err(|_| "is not a number".to_owned());
-    let installation_id = reader.parsed(&app, "installationId", number);
-    let (id, private_key_file) = (reader.string(&app, "id"), reader.path(&app, "privateKeyFile"));
-    Some(ForgeLogin::App { id: id?, installation_id, private_key_file: private_key_file? })
-}
-
 fn http(reader: &mut Reader<'_>, root: &Section<'_>) -> Option<HttpSettings> {
     let section = reader.subsection(root, "http", HTTP)?;
-    if section.get("listen").is_none() {
-        reader.missing(&section, "listen", "give the address, as in `127.0.0.1:8080`");
-    }
+    reader.needs(&section, "listen", "give the address, as in `127.0.0.1:8080`");
     let listen = reader.parsed(&section, "listen", values::listen);
     let token_file = reader.path(&section, "tokenFile");
     let tls = http_tls(reader, &section);
@@ -432,7 +353,7 @@ fn http(reader: &mut Reader<'_>, root: &Section<'_>) -> Option<HttpSettings> {
     let takes_certificates = tls.as_ref().map_or(section.get("tls").is_some(), |tls| tls.client_ca_file.is_some());
     let has_login = section.get("tokenFile").is_some() || takes_certificates;
     if !listen.ip().is_loopback() && !has_login {
-        let location = section.get("listen").map_or_else(|| Location::new(reader.file, 1, 1), |node| reader.at(node));
+        let location = reader.place(&section, "listen");
         let message = format!("`http.listen` is `{listen}`, which others can reach, and there is no login");
         let help =
             "set `http.tokenFile`, or `http.tls` with `clientCaFile`, or listen on loopback as in `127.0.0.1:8080`";
@@ -444,9 +365,7 @@ fn http(reader: &mut Reader<'_>, root: &Section<'_>) -> Option<HttpSettings> {
 fn http_tls(reader: &mut Reader<'_>, http: &Section<'_>) -> Option<HttpTlsSettings> {
     let section = reader.subsection(http, "tls", &["certificateFile", "keyFile", "clientCaFile"])?;
     for (key, help) in [("certificateFile", "name the server's certificate in PEM form"), ("keyFile", "name its key")] {
-        if section.get(key).is_none() {
-            reader.missing(&section, key, help);
-        }
+        reader.needs(&section, key, help);
     }
     let certificate_file = reader.path(&section, "certificateFile");
     let key_file = reader.path(&section, "keyFile");

@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::*;
-use crate::config::settings::{AlertmanagerSettings, WebhookFormat, WebhookSettings};
+use crate::config::settings::{AlertmanagerSettings, ForgeLogin, ForgeType, WebhookFormat, WebhookSettings};
 
 const SMALLEST: &str = "apiVersion: driftless.dev/v1
 kind: Agent

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::substitute::{Surroundings, resolve, substitute};
 use super::tree::{Entry, Node, Value};
 use crate::domain::diagnostic::{Diagnostic, Location};
+use crate::domain::nearest::nearest;
 
 /// Reads settings out of a tree. A setting that is wrong gives a diagnostic and then reads as absent, so that the rest
 /// is looked at too.
@@ -94,6 +95,21 @@ impl Reader<'_> {
         self.section(node, &parent.name(key), known)
     }
 
+    /// Returns the place of a setting; when it is not there, that of its section.
+    pub(crate) fn place(&self, section: &Section<'_>, key: &str) -> Location {
+        match section.get(key) {
+            Some(node) => self.at(node),
+            None => Location::new(self.file, section.line, section.column),
+        }
+    }
+
+    /// Reports a setting when it is not there.
+    pub(crate) fn needs(&mut self, section: &Section<'_>, key: &str, help: &str) {
+        if section.get(key).is_none() {
+            self.missing(section, key, help);
+        }
+    }
+
     /// Reports a setting that is not there.
     pub(crate) fn missing(&mut self, section: &Section<'_>, key: &str, help: &str) {
         let location = Location::new(self.file, section.line, section.column);
@@ -175,16 +191,6 @@ impl Reader<'_> {
             }
         }
     }
-}
-
-/// Returns the known word that `word` is most likely to mean.
-pub fn nearest<'w>(word: &str, known: impl Iterator<Item = &'w str>) -> Option<&'w str> {
-    let lower = word.to_lowercase();
-    known
-        .map(|candidate| (strsim::damerau_levenshtein(&lower, &candidate.to_lowercase()), candidate))
-        .filter(|(distance, candidate)| *distance <= 1 + candidate.len().min(word.len()) / 4)
-        .min()
-        .map(|(_, candidate)| candidate)
 }
 
 fn quoted(words: &[&str]) -> String {

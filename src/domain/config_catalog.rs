@@ -4,10 +4,12 @@
 //! `DynamicBrokerConfig`), and from the sources of 3.6 and 4.4 for what lies outside. They are not generated from
 //! `TopicConfig.java`, which still names keys that brokers refuse.
 
-use std::collections::BTreeSet;
-
 mod brokers;
 mod topics;
+mod values;
+
+use self::values::{check_value, parse_integer, same_value, split_list};
+use super::nearest::nearest;
 
 pub use brokers::{BROKER_CONFIGS, STATIC_BROKER_CONFIGS};
 pub use topics::TOPIC_CONFIGS;
@@ -64,6 +66,21 @@ pub struct ConfigDefinition {
     pub since: KafkaVersion,
     /// The first version that refuses the key, when it was removed.
     pub until: Option<KafkaVersion>,
+}
+
+/// A definition that holds for every version: how the tables begin a row.
+const fn config(key: &'static str, kind: ConfigType, default: &'static str) -> ConfigDefinition {
+    ConfigDefinition { key, kind, default, since: OLDEST_VERSION, until: None }
+}
+
+const fn since(version: KafkaVersion, mut definition: ConfigDefinition) -> ConfigDefinition {
+    definition.since = version;
+    definition
+}
+
+const fn until(version: KafkaVersion, mut definition: ConfigDefinition) -> ConfigDefinition {
+    definition.until = Some(version);
+    definition
 }
 
 /// Why a config would be refused, or might be.
@@ -125,23 +142,6 @@ fn base_broker_key(key: &str) -> &str {
 /// Returns the known topic config whose name is nearest, when it is near enough to be meant.
 pub fn nearest_topic_key(key: &str) -> Option<&'static str> {
     nearest(key, TOPIC_CONFIGS.iter().map(|definition| definition.key))
-}
-
-/// Returns the word that is nearest, when it is near enough to be meant.
-pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    if word.len() > 100 {
-        return None;
-    }
-    let limit = (word.chars().count() / 3).min(4); // Two letters or fewer match only another case.
-    candidates
-        .into_iter()
-        .map(|candidate| {
-            let distance = strsim::damerau_levenshtein(&word.to_lowercase(), &candidate.to_lowercase());
-            (distance, candidate)
-        })
-        .filter(|(distance, _)| *distance <= limit)
-        .min()
-        .map(|(_, candidate)| candidate)
 }
 
 /// Says whether a vendor's broker may know a key that Kafka does not.
@@ -227,99 +227,6 @@ fn check_versioned_value(key: &str, value: &str, version: Option<KafkaVersion>) 
     Ok(())
 }
 
-fn check_value(definition: &ConfigDefinition, value: &str) -> Result<(), String> {
-    const LONGEST: usize = 32_767; // A string of the protocol (K: ConfigurationControlManager).
-    if value.len() > LONGEST {
-        return Err(format!("it has {} bytes, and Kafka takes at most {LONGEST}", value.len()));
-    }
-    let trimmed = java_trim(value);
-    match definition.kind {
-        ConfigType::Boolean if parse_boolean(value).is_none() => Err("it must be `true` or `false`".into()),
-        ConfigType::Short => check_integer(value, i64::from(i16::MIN), i64::from(i16::MAX)),
-        ConfigType::Int(low, high) | ConfigType::Long(low, high) => {
-            check_integer(value, low, high)?;
-            if definition.key == "compression.gzip.level" && parse_integer(value) == Some(0) {
-                return Err("it must be 1 to 9, or -1".into());
-            }
-            Ok(())
-        }
-        ConfigType::Double(low, high) => match parse_double(value) {
-            None => Err("it must be a number".into()),
-            Some(number) if !(low..=high).contains(&number) => Err(format!("it must be {}", range_text(low, high))),
-            Some(_) => Ok(()),
-        },
-        ConfigType::Choice(words) if !words.contains(&trimmed) => Err(choice_text(trimmed, words)),
-        ConfigType::Set(words) => match split_list(value).into_iter().find(|word| !words.contains(word)) {
-            Some(word) => Err(choice_text(word, words)),
-            None => Ok(()),
-        },
-        ConfigType::ThrottledReplicas if !is_throttled_replicas(value) => {
-            Err("it must be `*`, or `partition:broker` pairs with commas between".into())
-        }
-        ConfigType::Boolean
-        | ConfigType::Text
-        | ConfigType::Choice(_)
-        | ConfigType::List
-        | ConfigType::ThrottledReplicas
-        | ConfigType::Password => Ok(()),
-    }
-}
-
-fn check_integer(value: &str, low: i64, high: i64) -> Result<(), String> {
-    match parse_integer(value) {
-        Some(number) if (i128::from(low)..=i128::from(high)).contains(&number) => Ok(()),
-        Some(_) => Err(format!("it must be {}", range_text(low, high))),
-        None => Err(match parse_double(value) {
-            // Java takes `7d` for the double 7, which is not what its author meant.
-            Some(number)
-                if number.fract() == 0.0
-                    && number.abs() < 1e18
-                    && value.trim_end().ends_with(|sign: char| sign.is_ascii_digit()) =>
-            {
-                format!("it must be a whole number in plain digits, such as `{number}`")
-            }
-            Some(_) | None => "it must be a whole number (Kafka knows no units such as `7d` or `1GB`)".into(),
-        }),
-    }
-}
-
-fn range_text<T: PartialOrd + std::fmt::Display + Copy + Into<Bound>>(low: T, high: T) -> String {
-    match (low.into().is_lowest, high.into().is_highest) {
-        (_, true) => format!("at least {low}"),
-        (true, false) => format!("at most {high}"),
-        (false, false) => format!("{low} to {high}"),
-    }
-}
-
-/// Whether a bound is merely the end of its type.
-struct Bound {
-    is_lowest: bool,
-    is_highest: bool,
-}
-
-impl From<i64> for Bound {
-    fn from(value: i64) -> Self {
-        Self { is_lowest: value == i64::MIN, is_highest: value == i64::MAX }
-    }
-}
-
-impl From<f64> for Bound {
-    fn from(value: f64) -> Self {
-        Self { is_lowest: value == f64::MIN, is_highest: value == f64::MAX }
-    }
-}
-
-fn choice_text(word: &str, words: &[&str]) -> String {
-    let list = words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
-    match (word, nearest(word, words.iter().copied())) {
-        ("none", _) if words.contains(&"uncompressed") => {
-            format!("it must be one of {list}; Kafka calls no compression `uncompressed`")
-        }
-        (_, Some(meant)) => format!("it must be one of {list}; `{meant}` is nearest"),
-        (_, None) => format!("it must be one of {list}"),
-    }
-}
-
 /// Compares two values of a topic config by meaning, as the broker parses them.
 pub fn same_topic_value(key: &str, left: &str, right: &str) -> bool {
     same_value(topic_config(key), left, right)
@@ -328,82 +235,6 @@ pub fn same_topic_value(key: &str, left: &str, right: &str) -> bool {
 /// Compares two values of a broker config by meaning, as the broker parses them.
 pub fn same_broker_value(key: &str, left: &str, right: &str) -> bool {
     same_value(broker_config(key), left, right)
-}
-
-fn same_value(definition: Option<&ConfigDefinition>, left: &str, right: &str) -> bool {
-    if left == right {
-        return true;
-    }
-    let Some(definition) = definition else { return false };
-    match definition.kind {
-        ConfigType::Boolean => both(left, right, parse_boolean, |left, right| left == right),
-        ConfigType::Short | ConfigType::Int(..) | ConfigType::Long(..) => {
-            both(left, right, parse_integer, |left, right| left == right)
-        }
-        ConfigType::Double(..) => both(left, right, parse_double, |left, right| left == right),
-        ConfigType::Text | ConfigType::Choice(_) => java_trim(left) == java_trim(right),
-        ConfigType::List => split_list(left) == split_list(right),
-        ConfigType::Set(_) | ConfigType::ThrottledReplicas => {
-            let set = |value| split_list(value).into_iter().collect::<BTreeSet<_>>();
-            set(left) == set(right)
-        }
-        ConfigType::Password => false,
-    }
-}
-
-fn both<T>(left: &str, right: &str, parse: fn(&str) -> Option<T>, same: fn(&T, &T) -> bool) -> bool {
-    match (parse(left), parse(right)) {
-        (Some(left), Some(right)) => same(&left, &right),
-        (Some(_) | None, None) | (None, Some(_)) => false,
-    }
-}
-
-/// Cuts what Java's `trim` cuts: everything up to U+0020 at both ends.
-fn java_trim(value: &str) -> &str {
-    value.trim_matches(|c: char| c <= ' ')
-}
-
-fn parse_boolean(value: &str) -> Option<bool> {
-    let value = java_trim(value);
-    if value.eq_ignore_ascii_case("true") {
-        Some(true)
-    } else if value.eq_ignore_ascii_case("false") {
-        Some(false)
-    } else {
-        None
-    }
-}
-
-/// Reads what Java's `parseLong` reads: a sign and decimal digits, nothing else.
-fn parse_integer(value: &str) -> Option<i128> {
-    let value = java_trim(value);
-    let digits = value.strip_prefix(['+', '-']).unwrap_or(value);
-    let plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-    if plain { value.parse().ok() } else { None }
-}
-
-/// Reads what Java's `parseDouble` reads, hexadecimal forms aside.
-fn parse_double(value: &str) -> Option<f64> {
-    let value = java_trim(value);
-    let digits = value.strip_suffix(['d', 'D', 'f', 'F']).unwrap_or(value);
-    let numeric = digits.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'e' | b'E' | b'+' | b'-'));
-    if numeric { digits.parse().ok() } else { None }
-}
-
-/// Splits as Kafka does; an empty text is an empty list.
-fn split_list(value: &str) -> Vec<&str> {
-    let value = java_trim(value);
-    if value.is_empty() { Vec::new() } else { value.split(',').map(java_trim).collect() }
-}
-
-fn is_throttled_replicas(value: &str) -> bool {
-    let parts = split_list(value);
-    parts == ["*"]
-        || parts.iter().all(|part| {
-            part.split_once(':').is_some_and(|(partition, broker)| {
-                [partition, broker].iter().all(|id| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit()))
-            })
-        })
 }
 
 #[cfg(test)]

@@ -65,7 +65,7 @@ impl<T> Declared<T> {
 pub struct Approval {
     /// `metadata.name`.
     pub name: String,
-    /// Exact action ids.
+    /// Action ids; one that ends with `/*` names everything below a resource or a principal.
     pub actions: BTreeSet<String>,
     /// Why.
     pub reason: String,

@@ -9,6 +9,32 @@ use serde::{Deserialize, Serialize};
 #[error("{0}")]
 pub struct InvalidName(pub String);
 
+/// What every name has beside its own `parse`: its text, and reading from files through `parse`.
+macro_rules! text_of {
+    ($($name:ident),+) => {$(
+        impl $name {
+            /// Returns it as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str(&self.0)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                Self::parse(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+            }
+        }
+    )+};
+}
+
+text_of!(TopicName, UserName, Principal);
+
 /// The name of a topic.
 ///
 /// Invariant: 1 to 249 characters of `[A-Za-z0-9._-]`, and neither `.` nor `..`
@@ -44,27 +70,9 @@ impl TopicName {
         Ok(Self(raw.to_owned()))
     }
 
-    /// Returns the name as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
     /// Returns the form in which Kafka compares names for collisions: its metrics write `.` and `_` alike.
     pub fn collision_key(&self) -> String {
         self.0.replace('.', "_")
-    }
-}
-
-impl<'de> Deserialize<'de> for TopicName {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = String::deserialize(deserializer)?;
-        Self::parse(&raw).map_err(serde::de::Error::custom)
-    }
-}
-
-impl fmt::Display for TopicName {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
     }
 }
 
@@ -80,24 +88,6 @@ impl UserName {
             return Err(InvalidName("a user name cannot be empty".into()));
         }
         Ok(Self(raw.to_owned()))
-    }
-
-    /// Returns the name as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl<'de> Deserialize<'de> for UserName {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = String::deserialize(deserializer)?;
-        Self::parse(&raw).map_err(serde::de::Error::custom)
-    }
-}
-
-impl fmt::Display for UserName {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
     }
 }
 
@@ -122,27 +112,9 @@ impl Principal {
         Self(format!("User:{name}"))
     }
 
-    /// Returns the principal as text, `Type:name`.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
     /// Returns the user name when the principal is of type `User`.
     pub fn user_name(&self) -> Option<&str> {
         self.0.strip_prefix("User:")
-    }
-}
-
-impl<'de> Deserialize<'de> for Principal {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = String::deserialize(deserializer)?;
-        Self::parse(&raw).map_err(serde::de::Error::custom)
-    }
-}
-
-impl fmt::Display for Principal {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
     }
 }
 

@@ -45,6 +45,12 @@ impl fmt::Display for ScramMechanism {
 /// The iteration counts that Kafka accepts, both ends included (Kafka: `metadata/.../ScramControlManager.java`).
 pub const SCRAM_ITERATIONS: std::ops::RangeInclusive<i32> = 4096..=16384;
 
+/// The annotation of a `KafkaUser` that names the mechanisms of its credentials, with commas between them.
+pub const MECHANISMS_ANNOTATION: &str = "driftless.dev/scram-mechanisms";
+
+/// The annotation of a `KafkaUser` with one iteration count for all mechanisms, or `SCRAM-SHA-256=4096,SCRAM-SHA-512=8192`.
+pub const ITERATIONS_ANNOTATION: &str = "driftless.dev/scram-iterations";
+
 /// Where a password is to be had: a secret's name and a key in it. Never the value.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct SecretReference {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::properties::{ClientProperties, TlsSettings};
-use super::{errors, tls};
+use super::{errors, stores};
 use crate::domain::secret::Secret;
 use crate::ports::ClusterError;
 
@@ -56,10 +56,10 @@ fn tls_properties(settings: &TlsSettings) -> Result<BTreeMap<String, Secret>, Cl
     let check = if settings.verify_host { "https" } else { "none" };
     let mut properties = BTreeMap::from([("ssl.endpoint.identification.algorithm".to_owned(), Secret::new(check))]);
     if let Some(trust) = &settings.trust {
-        properties.insert("ssl.ca.pem".to_owned(), joined(&tls::trusted_certificates(trust)?)?);
+        properties.insert("ssl.ca.pem".to_owned(), joined(&stores::trusted_certificates(trust)?)?);
     }
     if let Some(identity) = &settings.identity {
-        let (key, chain) = tls::key_and_chain(identity, settings.key_password.as_ref())?;
+        let (key, chain) = stores::key_and_chain(identity, settings.key_password.as_ref())?;
         let key = key.private_key_to_pem_pkcs8().map_err(unusable)?;
         properties.insert("ssl.key.pem".to_owned(), Secret::new(key));
         properties.insert("ssl.certificate.pem".to_owned(), joined(&chain)?);

@@ -16,6 +16,7 @@ mod pool;
 pub mod properties;
 mod sasl;
 mod scram;
+mod stores;
 mod tls;
 mod wire;
 
@@ -37,16 +38,7 @@ use self::tls::Tls;
 use crate::domain::names::{Principal, TopicName};
 use crate::domain::observed::{BrokerFacts, ClusterFacts, Interest, ObservedState, TopicEvidence};
 use crate::domain::operation::{Operation, Passwords};
-use crate::ports::{Cluster, ClusterError, DryRun, ResourceError, Tally};
-
-/// What the adapter may do. A second wall behind the one in the commands: a plan cannot write by mistake.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
-    /// Reads and dry runs only.
-    ReadOnly,
-    /// Everything.
-    ReadWrite,
-}
+use crate::ports::{Access, Cluster, ClusterError, DryRun, ResourceError, Tally};
 
 /// A Kafka cluster. Connects when it is first asked for something.
 pub struct KafkaCluster {

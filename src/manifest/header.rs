@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::config_catalog::nearest;
 use crate::domain::desired::{Declared, Management};
 use crate::domain::diagnostic::Location;
+use crate::domain::nearest::nearest;
+use crate::domain::user::{ITERATIONS_ANNOTATION, MECHANISMS_ANNOTATION};
 
 use super::codes::Code;
 use super::fields::{Fields, text_map};
@@ -12,10 +13,6 @@ use super::merge::Merged;
 use super::node::{Node, Span};
 use super::sink::Sink;
 use super::yaml::shorten;
-
-/// Annotations of ours.
-pub(crate) const SCRAM_MECHANISMS: &str = "driftless.dev/scram-mechanisms";
-pub(crate) const SCRAM_ITERATIONS: &str = "driftless.dev/scram-iterations";
 
 const MANAGED: &str = "strimzi.io/managed";
 const PAUSED: &str = "strimzi.io/pause-reconciliation";
@@ -52,7 +49,7 @@ impl<'m> Header<'m> {
     }
 
     fn check_own_annotations(&self, sink: &mut Sink) {
-        let known = [SCRAM_MECHANISMS, SCRAM_ITERATIONS];
+        let known = [MECHANISMS_ANNOTATION, ITERATIONS_ANNOTATION];
         for key in
             self.annotations.keys().filter(|key| key.starts_with("driftless.dev/") && !known.contains(&key.as_str()))
         {

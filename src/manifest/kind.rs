@@ -1,6 +1,6 @@
 //! Which documents are ours, and of which kind.
 
-use crate::domain::config_catalog::nearest;
+use crate::domain::nearest::nearest;
 
 use super::codes::Code;
 use super::fields::wrong_type;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::domain::config_catalog::nearest;
+use crate::domain::nearest::nearest;
 
 use super::codes::Code;
 use super::kind::Kind;

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::config_catalog::nearest;
+use crate::domain::API_VERSION;
 use crate::domain::diagnostic::{Diagnostic, Location};
 use crate::domain::ignore::IgnoreRules;
+use crate::domain::nearest::nearest;
 use crate::domain::snapshot::{Snapshot, SnapshotFile};
 
 use super::codes::Code;
@@ -78,7 +79,7 @@ pub(crate) fn read(snapshot: &Snapshot, sink: &mut Sink) -> Option<RepositoryFil
 
 fn read_document(root: &Node, snapshot: &Snapshot, sink: &mut Sink) -> Option<RepositoryFile> {
     let top = Fields::open(root, "a Repository", &["apiVersion", "kind", "metadata", "environments", "ignore"], sink)?;
-    for (key, wanted) in [("apiVersion", "driftless.dev/v1"), ("kind", "Repository")] {
+    for (key, wanted) in [("apiVersion", API_VERSION), ("kind", "Repository")] {
         let Some(node) = top.require(key, sink) else { continue };
         if node.as_text() != Some(wanted) {
             sink.error(Code::BadValue, node.span, format!("`{key}` of driftless.yaml must be `{wanted}`"), None);

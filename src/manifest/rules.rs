@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use crate::domain::duration;
+use crate::domain::promql;
 use crate::domain::rule::{Rule, RuleGroup, RuleGroupId, RuleKind};
 
 use super::codes::Code;
-use super::duration;
 use super::fields::{Fields, integer, sequence, text_map, wrong_type};
 use super::header::Header;
 use super::merge::Merged;
 use super::node::{Node, ScalarKind, Span};
-use super::promql;
 use super::resources::Collector;
 use super::sink::Sink;
 use super::template;
@@ -179,7 +179,7 @@ fn read_duration(fields: &Fields<'_>, key: &str, dialect: Dialect, sink: &mut Si
     if raw.is_empty() && dialect == Dialect::Kubernetes && key != "keep_firing_for" {
         return None;
     }
-    let parsed = duration::parse_ms(&raw);
+    let parsed = duration::parse_ms(&raw).ok();
     if parsed.is_none() {
         let help = "write numbers with units, from large to small: `1h30m`, `90s`, `500ms`".to_owned();
         sink.error(Code::BadDuration, node.span, format!("`{key}` cannot be `{}`", shorten(&raw)), help);
@@ -282,7 +282,7 @@ fn check_recording(record: &str, span: Span, fields: &Fields<'_>, sink: &mut Sin
     }
     for key in ["for", "keep_firing_for", "annotations"] {
         let filled = |node: &&Node| match node.as_scalar() {
-            Some(scalar) => !scalar.text.is_empty() && duration::parse_ms(&scalar.text) != Some(0),
+            Some(scalar) => !scalar.text.is_empty() && duration::parse_ms(&scalar.text) != Ok(0),
             None => node.as_mapping() != Some(&[]),
         };
         if let Some(node) = fields.get(key).filter(filled) {

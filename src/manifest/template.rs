@@ -3,7 +3,7 @@
 
 mod lexer;
 
-use crate::domain::config_catalog::nearest;
+use crate::domain::nearest::nearest;
 
 use super::yaml::shorten;
 use lexer::Token;

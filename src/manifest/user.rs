@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use crate::domain::names::{Principal, UserName};
 use crate::domain::quota::{QuotaEntity, QuotaKey, QuotaName};
-use crate::domain::user::{SCRAM_ITERATIONS as ITERATION_BOUNDS, ScramMechanism, SecretReference, User};
+use crate::domain::user::{
+    ITERATIONS_ANNOTATION, MECHANISMS_ANNOTATION, SCRAM_ITERATIONS, ScramMechanism, SecretReference, User,
+};
 
 use super::acl::{self, Dialect};
 use super::codes::Code;
 use super::fields::{Fields, choice, integer, text};
-use super::header::{Header, SCRAM_ITERATIONS, SCRAM_MECHANISMS};
+use super::header::Header;
 use super::merge::Merged;
 use super::node::{Node, Span};
 use super::quota::{self, Limit};
@@ -158,7 +160,7 @@ fn add_credentials(
     let Ok(name) = UserName::parse(header.name) else { return };
     if authentication != Authentication::Scram {
         for annotation in
-            [SCRAM_MECHANISMS, SCRAM_ITERATIONS].iter().filter(|key| header.annotations.contains_key(**key))
+            [MECHANISMS_ANNOTATION, ITERATIONS_ANNOTATION].iter().filter(|key| header.annotations.contains_key(**key))
         {
             let message = format!("`{annotation}` is for users with scram-sha-512 authentication");
             sink.error(
@@ -174,7 +176,7 @@ fn add_credentials(
     let Some(credentials) = read_scram_settings(header, sink) else { return };
     let mut fields = BTreeMap::new();
     for mechanism in credentials.keys() {
-        let span = header.annotation_span(SCRAM_ITERATIONS);
+        let span = header.annotation_span(ITERATIONS_ANNOTATION);
         fields.insert(format!("scram.{mechanism}.iterations"), sink.location(span));
     }
     let password = match password {
@@ -194,7 +196,7 @@ fn add_credentials(
 }
 
 fn read_scram_settings(header: &Header<'_>, sink: &mut Sink) -> Option<BTreeMap<ScramMechanism, i32>> {
-    let raw_mechanisms = header.annotations.get(SCRAM_MECHANISMS).map_or("SCRAM-SHA-512", String::as_str);
+    let raw_mechanisms = header.annotations.get(MECHANISMS_ANNOTATION).map_or("SCRAM-SHA-512", String::as_str);
     let mut mechanisms = Vec::new();
     for raw in raw_mechanisms.split(',').map(str::trim) {
         match ScramMechanism::parse(raw) {
@@ -202,28 +204,28 @@ fn read_scram_settings(header: &Header<'_>, sink: &mut Sink) -> Option<BTreeMap<
             None => {
                 let message = format!("`{}` is not a SCRAM mechanism of Kafka", shorten(raw));
                 let help = "they are SCRAM-SHA-256 and SCRAM-SHA-512, with a comma between".to_owned();
-                sink.error(Code::BadScramSettings, header.annotation_span(SCRAM_MECHANISMS), message, help);
+                sink.error(Code::BadScramSettings, header.annotation_span(MECHANISMS_ANNOTATION), message, help);
                 return None;
             }
         }
     }
-    let credentials = match header.annotations.get(SCRAM_ITERATIONS) {
+    let credentials = match header.annotations.get(ITERATIONS_ANNOTATION) {
         None => Some(mechanisms.into_iter().map(|mechanism| (mechanism, DEFAULT_ITERATIONS)).collect()),
         Some(raw) => iterations_of(&mechanisms, raw),
     };
     if credentials.is_none() {
-        let (low, high) = (ITERATION_BOUNDS.start(), ITERATION_BOUNDS.end());
-        let raw = header.annotations.get(SCRAM_ITERATIONS).map_or("", String::as_str);
+        let (low, high) = (SCRAM_ITERATIONS.start(), SCRAM_ITERATIONS.end());
+        let raw = header.annotations.get(ITERATIONS_ANNOTATION).map_or("", String::as_str);
         let message = format!("SCRAM iterations must be {low} to {high}, and not `{}`", shorten(raw));
         let help = "write one number, or one for each mechanism: `SCRAM-SHA-256=4096,SCRAM-SHA-512=8192`".to_owned();
-        sink.error(Code::BadScramSettings, header.annotation_span(SCRAM_ITERATIONS), message, help);
+        sink.error(Code::BadScramSettings, header.annotation_span(ITERATIONS_ANNOTATION), message, help);
     }
     credentials
 }
 
 /// Reads one iteration count for all mechanisms, or exactly one for each: `SCRAM-SHA-256=4096,SCRAM-SHA-512=8192`.
 fn iterations_of(mechanisms: &[ScramMechanism], raw: &str) -> Option<BTreeMap<ScramMechanism, i32>> {
-    let count = |text: &str| text.trim().parse::<i32>().ok().filter(|value| ITERATION_BOUNDS.contains(value));
+    let count = |text: &str| text.trim().parse::<i32>().ok().filter(|value| SCRAM_ITERATIONS.contains(value));
     if !raw.contains('=') {
         let iterations = count(raw)?;
         return Some(mechanisms.iter().map(|mechanism| (*mechanism, iterations)).collect());

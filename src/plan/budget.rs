@@ -44,7 +44,7 @@ pub(super) fn approve(input: PlanInput<'_>, draft: &mut Draft) {
         }
         action.status = Status::Held;
         let matching: Vec<&Approval> = approvals.iter().filter(|approval| approval.names(&action.id)).collect();
-        match matching.iter().find(|approval| approval.expires >= input.options.today) {
+        match matching.iter().find(|approval| approval.expires >= input.today) {
             Some(approval) => {
                 action.status = Status::Planned;
                 action.approved_by = Some(approval.name.clone());
@@ -67,7 +67,7 @@ pub(super) fn approve(input: PlanInput<'_>, draft: &mut Draft) {
 
 fn report_approval(input: PlanInput<'_>, approval: &Approval, draft: &mut Draft) {
     let place = |finding: Finding| Finding { location: Some(approval.location.clone()), ..finding };
-    if approval.expires < input.options.today {
+    if approval.expires < input.today {
         draft.findings.push(place(finding(
             "approval-expired",
             Severity::Warn,

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use crate::domain::API_VERSION;
 use crate::domain::desired::{Declared, DesiredState, Management};
 use crate::domain::inventory::LastApplied;
 use crate::domain::resource::{ResourceId, ResourceKind};
 use crate::domain::topic::THROTTLE_KEYS;
 
+use super::access;
 use super::assess;
 use super::budget;
 use super::draft::{Draft, new_action};
@@ -28,8 +30,8 @@ pub fn plan(input: PlanInput<'_>) -> Plan {
     ownership::undeclared(input, &mut draft);
     ownership::refuse_vanished_repository(input, &mut draft);
     drift::hold(input.options, &mut draft);
-    assess::hold_last_access(input, &mut draft);
-    assess::protect_own_access(input, &mut draft);
+    access::hold_last(input, &mut draft);
+    access::protect_own(input, &mut draft);
     budget::enforce(input.options, &mut draft);
     budget::approve(input, &mut draft);
     finish(input, draft)
@@ -37,7 +39,7 @@ pub fn plan(input: PlanInput<'_>) -> Plan {
 
 fn finish(input: PlanInput<'_>, draft: Draft) -> Plan {
     let mut plan = Plan {
-        api_version: "driftless.dev/v1".to_owned(),
+        api_version: API_VERSION.to_owned(),
         kind: "Plan".to_owned(),
         id: String::new(),
         environment: input.desired.environment.clone(),

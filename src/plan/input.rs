@@ -14,18 +14,20 @@ use crate::domain::user::ScramMechanism;
 use super::types::PlanSource;
 
 /// Whether owned resources that left git are deleted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Prune {
     /// They stay, and are listed.
+    #[default]
     Never,
     /// They go, as far as the budget and approvals let them.
     OwnedOnly,
 }
 
 /// Whether what the cluster changed behind git's back is put right.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum DriftCorrection {
     /// It is put right, as everything else.
+    #[default]
     Correct,
     /// It is shown and held. What both git and the cluster changed is held too, for doing it would undo the cluster's half;
     /// and so is an adoption that takes away what git does not have.
@@ -63,8 +65,8 @@ impl Default for DriftWatch {
     }
 }
 
-/// What the caller decides about a plan.
-#[derive(Debug, Clone, PartialEq)]
+/// What the caller decides about a plan. By default nothing is deleted, and drift is put right at once.
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct PlanOptions {
     /// Whether owned resources that left git are deleted.
     pub prune: Prune,
@@ -74,8 +76,6 @@ pub struct PlanOptions {
     pub drift: DriftCorrection,
     /// What earlier checks saw of drift.
     pub watch: DriftWatch,
-    /// Today (UTC), for approvals that end.
-    pub today: Date,
     /// The cluster id that the person or the settings named; it overrides the id that the inventory was made for.
     pub accepted_cluster: Option<String>,
 }
@@ -113,4 +113,6 @@ pub struct PlanInput<'a> {
     pub source: &'a PlanSource,
     /// What the caller decided.
     pub options: &'a PlanOptions,
+    /// Today (UTC), for approvals that end.
+    pub today: Date,
 }

@@ -4,6 +4,7 @@
 //! for every kind; `assess` says how risky each action is and what stops it; [`seal`] gives the plan its id. What comes
 //! from the cluster in between (evidence, the broker's dry run) is added by the pass. Nothing here decides at apply time.
 
+mod access;
 pub mod apply_report;
 mod assess;
 mod budget;

@@ -83,14 +83,7 @@ impl World {
             observed,
             inventory: Inventory::default(),
             passwords: PasswordStates::new(),
-            options: PlanOptions {
-                drift: crate::plan::input::DriftCorrection::Correct,
-                watch: crate::plan::input::DriftWatch::default(),
-                prune: Prune::Never,
-                max_deletions: 5,
-                today: jiff::civil::date(2026, 6, 1),
-                accepted_cluster: None,
-            },
+            options: PlanOptions { max_deletions: 5, ..PlanOptions::default() },
         }
     }
 
@@ -208,6 +201,7 @@ impl World {
             passwords: &self.passwords,
             source: &PlanSource::default(),
             options: &self.options,
+            today: jiff::civil::date(2026, 6, 1),
         })
     }
 

@@ -12,10 +12,10 @@ use crate::domain::broker_config::BrokerConfigScope;
 use crate::domain::desired::{Declared, DesiredState};
 use crate::domain::names::TopicName;
 use crate::domain::observed::{ObservedReplication, ObservedState};
+use crate::domain::promql::parse_for_policy;
 use crate::domain::quota::{QuotaEntity, QuotaName};
 use crate::domain::resource::ResourceId;
 use crate::domain::rule::{RuleGroup, RuleGroupId};
-use crate::domain::rule_selectors::parse_for_policy;
 
 /// Builds the document, without what no rule reads. Fails when a part is no JSON, which would be a bug of ours: it is
 /// reported, not skipped.

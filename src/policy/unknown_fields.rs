@@ -9,8 +9,8 @@ use regorus::unstable::{AssignOp, BoolOp, Expr, Literal, Module, Query, Rule, Ru
 
 use super::declared::as_written;
 use super::shape::{Field, Shape};
-use crate::domain::config_catalog::nearest;
 use crate::domain::diagnostic::{Location, Severity};
+use crate::domain::nearest::nearest;
 use crate::plan::types::Finding;
 
 /// The code of what is found.

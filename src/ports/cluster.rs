@@ -58,6 +58,15 @@ pub enum DryRun {
     NotChecked(String),
 }
 
+/// What an adapter may do with its cluster. A second wall behind the one in the commands: a plan cannot write by mistake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Reads and dry runs only; every write is answered with `READ_ONLY`.
+    ReadOnly,
+    /// Everything.
+    ReadWrite,
+}
+
 /// A Kafka cluster: the real one, the directory cluster, or recorded state.
 #[async_trait]
 pub trait Cluster: Send + Sync {

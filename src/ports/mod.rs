@@ -11,7 +11,7 @@ mod state;
 mod tally;
 
 pub use clock::Clock;
-pub use cluster::{Cluster, ClusterError, ClusterErrorKind, DryRun, ResourceError};
+pub use cluster::{Access, Cluster, ClusterError, ClusterErrorKind, DryRun, ResourceError};
 pub use events::{Alert, AlertSink, EventSink, SinkError};
 pub use forge::{Annotation, Comment, CommitState, CommitStatus, Forge, ForgeError, ForgeErrorKind, PullRequest};
 pub use git::{

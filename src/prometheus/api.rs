@@ -8,8 +8,8 @@ use reqwest::{Client, Method, Response, StatusCode, Url};
 use serde::Deserialize;
 
 use super::error;
+use crate::domain::duration;
 use crate::domain::rule::{Rule, RuleGroup, RuleKind};
-use crate::domain::rule_comparison::parse_duration_ms;
 use crate::ports::RuleStoreError;
 
 /// How often, and how long in between, it is asked whether a change is loaded: ten seconds together.
@@ -121,7 +121,7 @@ impl Api {
         let answer: Answer<RawConfig> = self.get_json("api/v1/status/config").await.ok()?;
         // Only this line is of interest, and it stands in `global`, which Prometheus prints first and in full.
         let line = answer.data.yaml.lines().find_map(|line| line.trim().strip_prefix("evaluation_interval:"))?;
-        parse_duration_ms(line.trim()).ok()
+        duration::parse_ms(line.trim()).ok()
     }
 
     /// Reads from the metrics whether the last reload was successful; `None` when they do not tell.

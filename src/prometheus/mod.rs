@@ -17,8 +17,9 @@ use tracing::{info, warn};
 
 use self::api::{Api, Loaded, Reload};
 use self::files::Files;
+use crate::domain::promql;
 use crate::domain::rule::{Rule, RuleGroup, RuleGroupId, RuleKind};
-use crate::domain::rule_comparison::{GroupComparison, check_expression, same_group, same_group_as_loaded};
+use crate::domain::rule_comparison::{GroupComparison, same_group, same_group_as_loaded};
 use crate::ports::{RuleStore, RuleStoreError};
 
 /// Name of the alert that [`RuleDirectory`] adds to an observed group when Prometheus does not evaluate what the file
@@ -191,7 +192,7 @@ impl RuleDirectory {
 fn checked_text(namespace: &str, groups: &BTreeMap<String, RuleGroup>) -> Result<Option<String>, RuleStoreError> {
     for (name, group) in groups {
         for rule in &group.rules {
-            check_expression(&rule.expr).map_err(|reason| {
+            promql::check(&rule.expr).map_err(|reason| {
                 let message = format!(
                     "rule `{}` of `{namespace}/{name}` has an expression that does not parse: {reason}",
                     rule.name()

@@ -5,8 +5,9 @@ use std::fmt::Write;
 
 use serde::Deserialize;
 
+use crate::domain::duration;
 use crate::domain::rule::{Rule, RuleGroup, RuleKind};
-use crate::domain::rule_comparison::{format_duration, merged_labels, parse_duration_ms};
+use crate::domain::rule_comparison::merged_labels;
 
 /// First line of every file that is ours.
 pub(super) const MARK: &str = "# Written by driftless. Changes made here are overwritten.";
@@ -25,10 +26,10 @@ pub(super) fn render(groups: &BTreeMap<String, RuleGroup>) -> String {
     for (name, group) in groups {
         line(&mut text, 2, &format!("- name: {}", quoted(name)));
         if let Some(interval) = group.interval_ms {
-            line(&mut text, 4, &format!("interval: {}", format_duration(interval)));
+            line(&mut text, 4, &format!("interval: {}", duration::format(interval)));
         }
         if let Some(offset) = group.query_offset_ms {
-            line(&mut text, 4, &format!("query_offset: {}", format_duration(offset)));
+            line(&mut text, 4, &format!("query_offset: {}", duration::format(offset)));
         }
         if group.limit != 0 {
             line(&mut text, 4, &format!("limit: {}", group.limit));
@@ -51,10 +52,10 @@ fn render_rule(text: &mut String, rule: &Rule, labels: &BTreeMap<String, String>
             line(text, 6, &format!("- alert: {}", quoted(alert)));
             render_expression(text, &rule.expr);
             if *for_ms != 0 {
-                line(text, 8, &format!("for: {}", format_duration(*for_ms)));
+                line(text, 8, &format!("for: {}", duration::format(*for_ms)));
             }
             if *keep_firing_for_ms != 0 {
-                line(text, 8, &format!("keep_firing_for: {}", format_duration(*keep_firing_for_ms)));
+                line(text, 8, &format!("keep_firing_for: {}", duration::format(*keep_firing_for_ms)));
             }
             render_map(text, "labels", labels);
             render_map(text, "annotations", annotations);
@@ -169,8 +170,8 @@ pub(super) fn parse(text: &str) -> Result<BTreeMap<String, RuleGroup>, String> {
 
 fn group(raw: RawGroup) -> Result<RuleGroup, String> {
     Ok(RuleGroup {
-        interval_ms: duration(raw.interval)?,
-        query_offset_ms: duration(raw.query_offset)?,
+        interval_ms: milliseconds(raw.interval)?,
+        query_offset_ms: milliseconds(raw.query_offset)?,
         limit: raw.limit.unwrap_or_default(),
         labels: raw.labels.unwrap_or_default(),
         rules: raw.rules.unwrap_or_default().into_iter().map(rule).collect::<Result<_, _>>()?,
@@ -181,8 +182,8 @@ fn rule(raw: RawRule) -> Result<Rule, String> {
     let kind = match (raw.alert, raw.record) {
         (Some(alert), None) => RuleKind::Alerting {
             alert,
-            for_ms: duration(raw.r#for)?.unwrap_or_default(),
-            keep_firing_for_ms: duration(raw.keep_firing_for)?.unwrap_or_default(),
+            for_ms: milliseconds(raw.r#for)?.unwrap_or_default(),
+            keep_firing_for_ms: milliseconds(raw.keep_firing_for)?.unwrap_or_default(),
             annotations: raw.annotations.unwrap_or_default(),
         },
         (None, Some(record)) => {
@@ -196,8 +197,8 @@ fn rule(raw: RawRule) -> Result<Rule, String> {
     Ok(Rule { kind, expr: raw.expr, labels: raw.labels.unwrap_or_default() })
 }
 
-fn duration(text: Option<String>) -> Result<Option<u64>, String> {
-    text.map(|text| parse_duration_ms(&text)).transpose().map_err(|error| error.to_string())
+fn milliseconds(text: Option<String>) -> Result<Option<u64>, String> {
+    text.map(|text| duration::parse_ms(&text)).transpose().map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use crate::domain::API_VERSION;
 use crate::domain::digest::sha256;
 use crate::domain::inventory::{Inventory, LastApplied};
 use crate::domain::observed::ObservedState;
@@ -55,7 +56,7 @@ impl History {
 pub(super) fn render_inventory(inventory: &Inventory, environment: &str) -> Vec<u8> {
     let mut lines = vec![
         "{".to_owned(),
-        "\"apiVersion\": \"driftless.dev/v1\",".to_owned(),
+        format!("\"apiVersion\": \"{API_VERSION}\","),
         "\"kind\": \"Inventory\",".to_owned(),
         format!("\"environment\": {},", json(&environment)),
         format!("\"clusterId\": {},", json(&inventory.cluster_id)),
@@ -94,8 +95,8 @@ struct InventoryFile {
 
 fn parse_inventory(bytes: &[u8]) -> Result<Inventory, String> {
     let file: InventoryFile = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
-    if file.api_version != "driftless.dev/v1" || file.kind != "Inventory" {
-        return Err(format!("it is a {} of {}, not an Inventory of driftless.dev/v1", file.kind, file.api_version));
+    if file.api_version != API_VERSION || file.kind != "Inventory" {
+        return Err(format!("it is a {} of {}, not an Inventory of {API_VERSION}", file.kind, file.api_version));
     }
     Ok(Inventory { cluster_id: file.cluster_id, resources: file.resources })
 }

@@ -13,6 +13,6 @@ mod record;
 pub use decision::Decision;
 pub use error::PassError;
 pub use history::History;
-pub use pass::{Observation, Pass, PassOptions, Planned, observe};
+pub use pass::{Observation, Pass, Planned, observe};
 pub use passwords::Secrets;
 pub use record::{Applied, Push, record_problem};

@@ -13,7 +13,7 @@ use crate::domain::observed::{Interest, Knowledge, ObservedState};
 use crate::domain::operation::Operation;
 use crate::domain::resource::ResourceId;
 use crate::plan::diff::plan;
-use crate::plan::input::{DriftCorrection, DriftWatch, PlanInput, PlanOptions, Prune};
+use crate::plan::input::{PlanInput, PlanOptions};
 use crate::plan::operations::{Performance, performance};
 use crate::plan::seal;
 use crate::plan::types::{Plan, PlanSource, Risk, Status};
@@ -33,21 +33,6 @@ const MOST_LOOKS: usize = 11;
 /// Brokers are usually behind for less than a second, and for several after thousands of topics.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 
-/// What the caller decides about a pass.
-#[derive(Debug, Clone, PartialEq)]
-pub struct PassOptions {
-    /// Whether owned resources that left git are deleted.
-    pub prune: Prune,
-    /// The most resources that one pass may delete.
-    pub max_deletions: usize,
-    /// Whether drift is put right.
-    pub drift: DriftCorrection,
-    /// How patient it is with drift.
-    pub watch: DriftWatch,
-    /// The cluster id that the person or the settings named.
-    pub accepted_cluster: Option<String>,
-}
-
 /// The world of a pass. Everything is a port; who made it is the caller's business.
 #[derive(Clone, Copy)]
 pub struct Pass<'a> {
@@ -66,7 +51,7 @@ pub struct Pass<'a> {
     /// Time.
     pub clock: &'a dyn Clock,
     /// What the caller decided.
-    pub options: &'a PassOptions,
+    pub options: &'a PlanOptions,
 }
 
 /// What a pass starts from, whatever git wants.
@@ -216,14 +201,8 @@ impl<'a> Pass<'a> {
             inventory,
             passwords: &passwords::states(desired, self.secrets, memory),
             source,
-            options: &PlanOptions {
-                prune: self.options.prune,
-                max_deletions: self.options.max_deletions,
-                drift: self.options.drift,
-                watch: self.options.watch.clone(),
-                today: self.clock.today(),
-                accepted_cluster: self.options.accepted_cluster.clone(),
-            },
+            options: self.options,
+            today: self.clock.today(),
         })
     }
 

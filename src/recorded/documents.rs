@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::observed::SecurityProtocol;
 
-pub(crate) const OWN_GROUP: &str = "driftless.dev/v1";
 pub(crate) const STRIMZI_GROUP: &str = "kafka.strimzi.io/v1";
 pub(crate) const PROMETHEUS_GROUP: &str = "monitoring.coreos.com/v1";
 
@@ -22,10 +21,6 @@ pub(crate) const REPLICATION: &str = "recorded.driftless.dev/replication";
 pub(crate) const CONFIG_UNKNOWN: &str = "recorded.driftless.dev/config-unknown";
 /// Keys that are set to values which Kafka does not show, with commas between them.
 pub(crate) const CONFIG_HIDDEN: &str = "recorded.driftless.dev/config-hidden";
-/// The mechanisms of a user's credentials.
-pub(crate) const SCRAM_MECHANISMS: &str = "driftless.dev/scram-mechanisms";
-/// One iteration count for all mechanisms, or `SCRAM-SHA-256=4096,SCRAM-SHA-512=8192`.
-pub(crate) const SCRAM_ITERATIONS: &str = "driftless.dev/scram-iterations";
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

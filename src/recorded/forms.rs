@@ -7,19 +7,19 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::documents::{
     AclResource, AclRule, AclSpec, Authentication, BrokerConfigSpec, CONFIG_HIDDEN, CONFIG_UNKNOWN, GroupForm,
-    INTERNAL, Manifest, Metadata, Number, OWN_GROUP, PROMETHEUS_GROUP, Password, QuotaEntityForm, QuotaSpec,
-    REPLICATION, RuleForm, RulesSpec, SCRAM_ITERATIONS, SCRAM_MECHANISMS, STRIMZI_GROUP, SecretKeyRef, Status,
-    TopicSpec, UserSpec, ValueFrom,
+    INTERNAL, Manifest, Metadata, Number, PROMETHEUS_GROUP, Password, QuotaEntityForm, QuotaSpec, REPLICATION,
+    RuleForm, RulesSpec, STRIMZI_GROUP, SecretKeyRef, Status, TopicSpec, UserSpec, ValueFrom,
 };
-use super::durations::format_duration;
 use super::place;
+use crate::domain::API_VERSION;
 use crate::domain::acl::{AclBinding, AclPermission, AclResourceType, CLUSTER_RESOURCE_NAME, PatternType};
 use crate::domain::broker_config::BrokerConfigScope;
+use crate::domain::duration;
 use crate::domain::names::{Principal, TopicName, UserName};
 use crate::domain::observed::{ObservedReplication, ObservedTopic};
 use crate::domain::quota::{QuotaEntity, QuotaName, QuotaValues};
 use crate::domain::rule::{RuleGroup, RuleKind};
-use crate::domain::user::{ScramMechanism, SecretReference};
+use crate::domain::user::{ITERATIONS_ANNOTATION, MECHANISMS_ANNOTATION, ScramMechanism, SecretReference};
 
 fn manifest<Spec>(api_version: &str, kind: &str, name: String, spec: Spec) -> Manifest<Spec> {
     Manifest {
@@ -113,7 +113,7 @@ pub(crate) fn user(
     let authentication = Authentication { kind: "scram-sha-512".to_owned(), password };
     let mut document = manifest(STRIMZI_GROUP, "KafkaUser", name.as_str().to_owned(), UserSpec { authentication });
     let mechanisms: Vec<&str> = credentials.keys().map(|mechanism| mechanism.as_str()).collect();
-    document.metadata.annotations.insert(SCRAM_MECHANISMS.to_owned(), mechanisms.join(","));
+    document.metadata.annotations.insert(MECHANISMS_ANNOTATION.to_owned(), mechanisms.join(","));
     let counts: BTreeSet<i32> = credentials.values().copied().collect();
     let iterations = match counts.first() {
         Some(only) if counts.len() == 1 => only.to_string(),
@@ -122,7 +122,7 @@ pub(crate) fn user(
         }
     };
     if !iterations.is_empty() {
-        document.metadata.annotations.insert(SCRAM_ITERATIONS.to_owned(), iterations);
+        document.metadata.annotations.insert(ITERATIONS_ANNOTATION.to_owned(), iterations);
     }
     document
 }
@@ -151,7 +151,7 @@ pub(crate) fn acls<'a>(principal: &Principal, bindings: impl Iterator<Item = &'a
             format!("{}-{}", object_name("", &principal.as_str().to_lowercase()), place::hex(principal.as_str(), 4))
         }
     };
-    manifest(OWN_GROUP, "KafkaAcl", object, AclSpec { principals: vec![principal.as_str().to_owned()], rules })
+    manifest(API_VERSION, "KafkaAcl", object, AclSpec { principals: vec![principal.as_str().to_owned()], rules })
 }
 
 fn acl_resource(resource_type: AclResourceType, name: &str, pattern_type: PatternType) -> AclResource {
@@ -189,7 +189,7 @@ pub(crate) fn quota(entity: &QuotaEntity, values: &QuotaValues) -> Manifest<Quot
         QuotaEntity::Ip(ip) => (object("ip", ip), QuotaEntityForm { ip: text(ip), ..Default::default() }),
     };
     let quotas = values.iter().map(|(key, value)| (key.manifest_key().to_owned(), Number(*value))).collect();
-    manifest(OWN_GROUP, "KafkaQuota", object, QuotaSpec { entity: form, quotas })
+    manifest(API_VERSION, "KafkaQuota", object, QuotaSpec { entity: form, quotas })
 }
 
 /// Dynamic broker configs by scope and key; `None` is a value that Kafka does not show.
@@ -209,7 +209,7 @@ pub(crate) fn broker_configs(scopes: &BrokerConfigs<'_>) -> Manifest<BrokerConfi
             }
         }
     }
-    let mut document = manifest(OWN_GROUP, "KafkaClusterConfig", "cluster".to_owned(), spec);
+    let mut document = manifest(API_VERSION, "KafkaClusterConfig", "cluster".to_owned(), spec);
     if !hidden.is_empty() {
         let keys = join_keys(hidden.iter().map(String::as_str));
         document.metadata.annotations.insert(CONFIG_HIDDEN.to_owned(), keys);
@@ -227,7 +227,7 @@ pub(crate) fn rules<'a>(
 }
 
 fn rule_group(name: &str, group: &RuleGroup) -> GroupForm {
-    let not_zero = |milliseconds: u64| (milliseconds > 0).then(|| format_duration(milliseconds));
+    let not_zero = |milliseconds: u64| (milliseconds > 0).then(|| duration::format_in_days(milliseconds));
     let rules = group
         .rules
         .iter()
@@ -247,8 +247,8 @@ fn rule_group(name: &str, group: &RuleGroup) -> GroupForm {
         .collect();
     GroupForm {
         name: name.to_owned(),
-        interval: group.interval_ms.map(format_duration),
-        query_offset: group.query_offset_ms.map(format_duration),
+        interval: group.interval_ms.map(duration::format_in_days),
+        query_offset: group.query_offset_ms.map(duration::format_in_days),
         limit: (group.limit > 0).then_some(group.limit),
         labels: group.labels.clone(),
         rules,

@@ -204,7 +204,7 @@ fn repository_file(options: &ImportOptions) -> String {
     }
     let environment = Environment { layers: vec![options.layer.trim_matches('/')] };
     let repository = Repository {
-        api_version: super::documents::OWN_GROUP,
+        api_version: crate::domain::API_VERSION,
         kind: "Repository",
         environments: BTreeMap::from([(options.environment.as_str(), environment)]),
     };

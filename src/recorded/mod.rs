@@ -20,7 +20,6 @@
 //! Pure: files are maps from paths to bytes. [`import`] makes a layer of a config repository from the same state.
 
 mod documents;
-mod durations;
 mod evidence;
 mod forms;
 mod import;

@@ -7,12 +7,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::de::DeserializeOwned;
 
 use super::documents::{
-    AclRule, AclSpec, BrokerConfigSpec, CONFIG_HIDDEN, CONFIG_UNKNOWN, ClusterDocument, INTERNAL, Manifest, OWN_GROUP,
-    PROMETHEUS_GROUP, QuotaSpec, REPLICATION, RulesSpec, SCRAM_ITERATIONS, SCRAM_MECHANISMS, STRIMZI_GROUP, TopicSpec,
-    UnknownForm, UserSpec,
+    AclRule, AclSpec, BrokerConfigSpec, CONFIG_HIDDEN, CONFIG_UNKNOWN, ClusterDocument, INTERNAL, Manifest,
+    PROMETHEUS_GROUP, QuotaSpec, REPLICATION, RulesSpec, STRIMZI_GROUP, TopicSpec, UnknownForm, UserSpec,
 };
 use super::forms::split_keys;
 use super::{ACLS, BROKER_CONFIGS_FILE, CLUSTER_FILE, EVIDENCE_FILE, QUOTAS, RULES, TOPICS, USERS, rule_forms, yaml};
+use crate::domain::API_VERSION;
 use crate::domain::acl::{
     AclBinding, AclOperation, AclPermission, AclResourceType, CLUSTER_RESOURCE_NAME, PatternType,
 };
@@ -24,7 +24,7 @@ use crate::domain::observed::{
 };
 use crate::domain::quota::{QuotaEntity, QuotaKey, QuotaName, QuotaValues};
 use crate::domain::rule::{RuleGroup, RuleGroupId};
-use crate::domain::user::ScramMechanism;
+use crate::domain::user::{ITERATIONS_ANNOTATION, MECHANISMS_ANNOTATION, ScramMechanism};
 
 /// Reads recorded state; all problems at once. Files that are no YAML, and hidden ones, are passed over.
 pub fn read(files: &BTreeMap<String, Vec<u8>>) -> Result<ObservedState, Vec<Diagnostic>> {
@@ -82,11 +82,11 @@ impl Reader {
         }
         match path.split_once('/').map_or(path, |(directory, _)| directory) {
             CLUSTER_FILE | EVIDENCE_FILE => {}
-            BROKER_CONFIGS_FILE => self.add(path, bytes, OWN_GROUP, "KafkaClusterConfig", Self::add_broker_configs),
+            BROKER_CONFIGS_FILE => self.add(path, bytes, API_VERSION, "KafkaClusterConfig", Self::add_broker_configs),
             TOPICS => self.add(path, bytes, STRIMZI_GROUP, "KafkaTopic", Self::add_topic),
             USERS => self.add(path, bytes, STRIMZI_GROUP, "KafkaUser", Self::add_user),
-            ACLS => self.add(path, bytes, OWN_GROUP, "KafkaAcl", Self::add_acls),
-            QUOTAS => self.add(path, bytes, OWN_GROUP, "KafkaQuota", Self::add_quota),
+            ACLS => self.add(path, bytes, API_VERSION, "KafkaAcl", Self::add_acls),
+            QUOTAS => self.add(path, bytes, API_VERSION, "KafkaQuota", Self::add_quota),
             RULES => self.add(path, bytes, PROMETHEUS_GROUP, "PrometheusRule", Self::add_rules),
             _ => self.refuse(path, "this file is no part of recorded state"),
         }
@@ -142,8 +142,8 @@ impl Reader {
         }
         let name = UserName::parse(&metadata.name).map_err(|error| error.to_string())?;
         let mechanisms =
-            metadata.annotations.remove(SCRAM_MECHANISMS).unwrap_or_else(|| ScramMechanism::Sha512.to_string());
-        let iterations = metadata.annotations.remove(SCRAM_ITERATIONS).unwrap_or_else(|| "4096".to_owned());
+            metadata.annotations.remove(MECHANISMS_ANNOTATION).unwrap_or_else(|| ScramMechanism::Sha512.to_string());
+        let iterations = metadata.annotations.remove(ITERATIONS_ANNOTATION).unwrap_or_else(|| "4096".to_owned());
         let credentials = parse_credentials(&mechanisms, &iterations)?;
         insert_once(&mut self.users, name, credentials, |name| format!("the user `{name}`"))
     }
@@ -214,8 +214,8 @@ impl Reader {
 
     /// Puts the parts together. A part is known unless `cluster.yaml` says that it is not.
     fn assemble(&mut self, document: ClusterDocument) -> Option<ObservedState> {
-        if document.api_version != OWN_GROUP || document.kind != "RecordedCluster" {
-            self.refuse(CLUSTER_FILE, format!("a `RecordedCluster` of `{OWN_GROUP}` belongs here"));
+        if document.api_version != API_VERSION || document.kind != "RecordedCluster" {
+            self.refuse(CLUSTER_FILE, format!("a `RecordedCluster` of `{API_VERSION}` belongs here"));
             return None;
         }
         let facts = self.facts(&document)?;

@@ -1,14 +1,14 @@
 //! Rule groups from the form of rule files.
 
 use super::documents::{GroupForm, RuleForm};
-use super::durations::parse_duration;
+use crate::domain::duration;
 use crate::domain::rule::{Rule, RuleGroup, RuleKind};
 
 /// Reads one group; the error says what is wrong with it.
 pub(crate) fn rule_group(form: GroupForm) -> Result<RuleGroup, String> {
     Ok(RuleGroup {
-        interval_ms: form.interval.as_deref().map(duration).transpose()?,
-        query_offset_ms: form.query_offset.as_deref().map(duration).transpose()?,
+        interval_ms: form.interval.as_deref().map(milliseconds).transpose()?,
+        query_offset_ms: form.query_offset.as_deref().map(milliseconds).transpose()?,
         limit: form.limit.unwrap_or(0),
         labels: form.labels,
         rules: form.rules.into_iter().map(rule).collect::<Result<_, _>>()?,
@@ -19,8 +19,8 @@ fn rule(form: RuleForm) -> Result<Rule, String> {
     let kind = match (form.alert, form.record) {
         (Some(alert), None) => RuleKind::Alerting {
             alert,
-            for_ms: form.hold.as_deref().map_or(Ok(0), duration)?,
-            keep_firing_for_ms: form.keep_firing_for.as_deref().map_or(Ok(0), duration)?,
+            for_ms: form.hold.as_deref().map_or(Ok(0), milliseconds)?,
+            keep_firing_for_ms: form.keep_firing_for.as_deref().map_or(Ok(0), milliseconds)?,
             annotations: form.annotations,
         },
         (None, Some(record)) => {
@@ -34,6 +34,6 @@ fn rule(form: RuleForm) -> Result<Rule, String> {
     Ok(Rule { kind, expr: form.expr, labels: form.labels })
 }
 
-fn duration(text: &str) -> Result<u64, String> {
-    parse_duration(text).ok_or_else(|| format!("`{text}` is no duration"))
+fn milliseconds(text: &str) -> Result<u64, String> {
+    duration::parse_ms(text).map_err(|error| error.to_string())
 }

@@ -135,7 +135,7 @@ fn quotas() -> impl Strategy<Value = BTreeMap<QuotaEntity, QuotaValues>> {
 }
 
 fn rule_group() -> impl Strategy<Value = RuleGroup> {
-    let alerting = (text(), any::<u64>(), any::<u64>(), map(text(), text())).prop_map(
+    let alerting = (text(), 0..9_000_000_000_000u64, 0..9_000_000_000_000u64, map(text(), text())).prop_map(
         |(alert, for_ms, keep_firing_for_ms, annotations)| RuleKind::Alerting {
             alert,
             for_ms,

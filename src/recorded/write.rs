@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::documents::{BrokerForm, ClusterDocument, OWN_GROUP, UnknownForm};
+use super::documents::{BrokerForm, ClusterDocument, UnknownForm};
 use super::{ACLS, BROKER_CONFIGS_FILE, CLUSTER_FILE, QUOTAS, RULES, TOPICS, USERS, forms, place, yaml};
+use crate::domain::API_VERSION;
 use crate::domain::acl::AclBinding;
 use crate::domain::names::Principal;
 use crate::domain::observed::{Knowledge, ObservedState};
@@ -71,7 +72,7 @@ fn cluster_document(state: &ObservedState) -> ClusterDocument {
         (id.to_string(), form)
     });
     ClusterDocument {
-        api_version: OWN_GROUP.to_owned(),
+        api_version: API_VERSION.to_owned(),
         kind: "RecordedCluster".to_owned(),
         id: facts.id.clone(),
         metadata_version: facts.metadata_version,

@@ -3,15 +3,20 @@
 //! Nothing in it depends on the revision, the plan or the time, and numbers that always move (records, bytes) are given in
 //! steps, so that looking again at the same drift gives the same bytes.
 
+mod acceptance;
+
 use serde::Serialize;
+
+pub(super) use acceptance::accept;
 
 use super::escape::{clean, closed, markdown_block, markdown_code, markdown_prose};
 use super::status::is_drift;
 use super::values::{approval, field_lines, origin, reason, value, yaml};
 use super::{BOLD, GREEN, RED, Style, YELLOW, counted};
+use crate::domain::API_VERSION;
 use crate::domain::observed::TopicEvidence;
 use crate::domain::resource::{ResourceId, ResourceKind};
-use crate::plan::types::{Action, ActionKind, FieldChange, FieldValue, Hold, Origin, Plan, Reason, Status, Unknown};
+use crate::plan::types::{Action, ActionKind, FieldChange, Hold, Origin, Plan, Reason, Status, Unknown};
 
 const MOST_IN_TITLE: usize = 3;
 const MOST_SECTIONS: usize = 100;
@@ -93,7 +98,7 @@ impl DriftReport {
             (true, false) => None,
         };
         Self {
-            api_version: "driftless.dev/v1".to_owned(),
+            api_version: API_VERSION.to_owned(),
             kind: "DriftReport".to_owned(),
             environment: plan.environment.clone(),
             cluster_id: plan.cluster.id.clone(),
@@ -202,83 +207,6 @@ pub(super) fn happened(drift: &Drift) -> String {
         Origin::Conflict => format!("{what}, and git moved too"),
         Origin::Drift | Origin::Change | Origin::Adopt => what.to_owned(),
     }
-}
-
-/// Says how to take it into git instead: a sentence, and the lines to write.
-pub(super) fn accept(drift: &Drift) -> (String, Option<String>) {
-    let file = drift.file.as_deref().map_or("its manifest".to_owned(), |file| format!("`{file}`"));
-    match (drift.repair, drift.kind) {
-        (ActionKind::Create, _) => (format!("remove it from {file}"), None),
-        (ActionKind::Delete, ResourceKind::Acl) => {
-            ("add the binding to a manifest of the principal".to_owned(), acl_manifest(&drift.name))
-        }
-        (ActionKind::Delete, _) => ("declare it in a manifest (`driftless import` writes one)".to_owned(), None),
-        (ActionKind::Update, ResourceKind::RuleGroup) => {
-            (format!("take the rules of the rule directory over into {file}"), None)
-        }
-        (ActionKind::Update, ResourceKind::User) => {
-            let annotations = "`driftless.dev/scram-mechanisms` and `driftless.dev/scram-iterations`";
-            (format!("set the annotations {annotations} in {file} to what the cluster has"), None)
-        }
-        (ActionKind::Update, ResourceKind::Topic) => (with_cluster(&file), accept_lines(drift, "config:")),
-        (ActionKind::Update, ResourceKind::Quota) => (with_cluster(&file), accept_lines(drift, "quotas:")),
-        (ActionKind::Update, ResourceKind::BrokerConfig) => {
-            let parent =
-                if drift.name == "default" { "default:".to_owned() } else { format!("# of broker {}", drift.name) };
-            (with_cluster(&file), accept_lines(drift, &parent))
-        }
-        (ActionKind::Update, ResourceKind::Acl) => (with_cluster(&file), None),
-    }
-}
-
-fn with_cluster(file: &str) -> String {
-    format!("change {file} to what the cluster has")
-}
-
-/// Returns the lines of `spec` that say what the cluster has: counts by themselves, keys below their parent.
-fn accept_lines(drift: &Drift, parent: &str) -> Option<String> {
-    let mut counts = Vec::new();
-    let mut keys = Vec::new();
-    for field in &drift.fields {
-        let (key, lines) = match field.path.as_str() {
-            "partitions" => ("partitions", &mut counts),
-            "replicationFactor" => ("replicas", &mut counts),
-            path => (path.strip_prefix("config.").unwrap_or(path), &mut keys),
-        };
-        let key = crate::domain::quota::QuotaKey::parse(key).map_or(key, |quota| quota.manifest_key());
-        match &field.observed {
-            Some(FieldValue::Text(value)) if value.parse::<i64>().is_ok() => {
-                lines.push(format!("{}: {value}", yaml(key)))
-            }
-            Some(FieldValue::Text(value)) => lines.push(format!("{}: {}", yaml(key), yaml(value))),
-            Some(FieldValue::Secret(_)) => {}
-            None => lines.push(format!("# without {}", clean(key))),
-        }
-    }
-    if !keys.is_empty() {
-        counts.push(parent.to_owned());
-        counts.extend(keys.into_iter().map(|line| format!("  {line}")));
-    }
-    (!counts.is_empty()).then(|| counts.join("\n"))
-}
-
-fn acl_manifest(name: &str) -> Option<String> {
-    let Some(ResourceId::Acl(binding)) = ResourceId::parse(&format!("acl/{name}")) else { return None };
-    let pattern = match binding.pattern_type {
-        crate::domain::acl::PatternType::Literal => "literal",
-        crate::domain::acl::PatternType::Prefixed => "prefix",
-    };
-    let resource = match binding.resource_type {
-        crate::domain::acl::AclResourceType::Cluster => "{type: cluster}".to_owned(),
-        kind => format!("{{type: {kind}, name: {}, patternType: {pattern}}}", yaml(&binding.resource_name)),
-    };
-    Some(format!(
-        "principals: [{}]\nrules:\n- {{type: {}, hosts: [{}], resource: {resource}, operations: [{}]}}",
-        yaml(binding.principal.as_str()),
-        binding.permission,
-        yaml(&binding.host),
-        binding.operation
-    ))
 }
 
 /// Writes `drift.json`.

@@ -8,28 +8,19 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::directory::{Locked, broken, read_directory};
-use super::faults::{FAULTS_FILE, Faults, resource_of};
+use super::faults::{FAULTS_FILE, Faults};
 use super::requests::{self, refused};
 use super::view::{deny_reads, select};
 use super::{effective, initial};
 use crate::domain::diagnostic::Diagnostic;
 use crate::domain::names::TopicName;
 use crate::domain::observed::{Interest, ObservedState, TopicEvidence};
-use crate::domain::operation::{MOST_RECORDS_PER_REQUEST, Operation, OperationKind, Passwords};
+use crate::domain::operation::{Operation, Passwords, dry_run_requests};
 use crate::domain::resource::ResourceKind;
-use crate::ports::{Cluster, ClusterError, ClusterErrorKind, DryRun, ResourceError};
+use crate::ports::{Access, Cluster, ClusterError, ClusterErrorKind, DryRun, ResourceError};
 use crate::recorded;
 
 type Files = BTreeMap<String, Vec<u8>>;
-
-/// What may be done with a directory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
-    /// Recorded state: every write is answered with `READ_ONLY`.
-    ReadOnly,
-    /// A cluster of its own.
-    ReadWrite,
-}
 
 /// A cluster that is a directory of files. Cheap to clone; all clones are one cluster.
 ///
@@ -233,9 +224,10 @@ impl Shared {
         let faults = self.memory().faults.clone();
         let mut answers: Vec<DryRun> = operations
             .iter()
-            .map(|operation| DryRun::NotChecked(no_dry_run(operation.kind()).unwrap_or("it was not asked").to_owned()))
+            .map(|operation| operation.kind().dry_run().err().unwrap_or("it was not asked for"))
+            .map(|reason| DryRun::NotChecked(reason.to_owned()))
             .collect();
-        for indices in requests_of(operations) {
+        for indices in dry_run_requests(operations) {
             let batch: Vec<&Operation> = indices.iter().map(|index| &operations[*index]).collect();
             for (index, result) in indices.iter().zip(requests::check(&loaded.state, &batch, None)) {
                 let denied = denial(&operations[*index], &faults);
@@ -346,7 +338,7 @@ fn unreadable(name: &str, problems: &[Diagnostic]) -> ClusterError {
 
 /// Returns Kafka's authorization error when the faults deny the operation.
 fn denial(operation: &Operation, faults: &Faults) -> Option<ResourceError> {
-    let kind = resource_of(operation).kind();
+    let kind = operation.resource().kind();
     faults.denied_writes.contains(&kind).then(|| match kind {
         ResourceKind::Topic => refused("TOPIC_AUTHORIZATION_FAILED", "Topic authorization failed."),
         ResourceKind::User
@@ -366,41 +358,4 @@ fn refusal(operation: &Operation, faults: &Faults, used: &mut Vec<usize>) -> Opt
         }
     }
     None
-}
-
-/// Says for which kinds Kafka has no `validate_only`.
-fn no_dry_run(kind: OperationKind) -> Option<&'static str> {
-    match kind {
-        OperationKind::CreateTopic
-        | OperationKind::AddPartitions
-        | OperationKind::AlterTopicConfig
-        | OperationKind::AlterQuota
-        | OperationKind::AlterBrokerConfig => None,
-        OperationKind::DeleteTopic => Some("Kafka has no dry run for deleting topics"),
-        OperationKind::UpsertScram | OperationKind::DeleteScram => Some("Kafka has no dry run for SCRAM credentials"),
-        OperationKind::CreateAcl | OperationKind::DeleteAcl => Some("Kafka has no dry run for ACLs"),
-    }
-}
-
-/// Cuts the operations that Kafka can check into requests within its bounds, each as indices.
-fn requests_of(operations: &[Operation]) -> Vec<Vec<usize>> {
-    let mut cut = Vec::new();
-    for kind in OperationKind::ALL.into_iter().filter(|kind| no_dry_run(*kind).is_none()) {
-        let (mut request, mut records) = (Vec::new(), 0);
-        for (index, operation) in operations.iter().enumerate().filter(|(_, operation)| operation.kind() == kind) {
-            let more = operation.records(1);
-            if !request.is_empty()
-                && (records + more > MOST_RECORDS_PER_REQUEST || request.len() >= kind.most_per_request())
-            {
-                cut.push(std::mem::take(&mut request));
-                records = 0;
-            }
-            records += more;
-            request.push(index);
-        }
-        if !request.is_empty() {
-            cut.push(request);
-        }
-    }
-    cut
 }

@@ -73,7 +73,7 @@ impl Matching {
     /// Says whether an operation is picked.
     pub fn matches(&self, operation: &Operation) -> bool {
         self.operation.is_none_or(|name| name.0 == operation.kind())
-            && self.resource.as_ref().is_none_or(|resource| *resource == resource_of(operation))
+            && self.resource.as_ref().is_none_or(|resource| *resource == operation.resource())
     }
 }
 
@@ -118,19 +118,5 @@ impl<'de> Deserialize<'de> for OperationName {
             .map(Self)
             .find(|name| name.as_str() == raw)
             .ok_or_else(|| serde::de::Error::custom(format!("`{raw}` is no kind of operation")))
-    }
-}
-
-/// Returns the resource that an operation is about.
-pub(crate) fn resource_of(operation: &Operation) -> ResourceId {
-    match operation {
-        Operation::CreateTopic { topic, .. }
-        | Operation::AddPartitions { topic, .. }
-        | Operation::AlterTopicConfig { topic, .. }
-        | Operation::DeleteTopic { topic, .. } => ResourceId::Topic(topic.clone()),
-        Operation::UpsertScram { user, .. } | Operation::DeleteScram { user, .. } => ResourceId::User(user.clone()),
-        Operation::CreateAcl(acl) | Operation::DeleteAcl(acl) => ResourceId::Acl(acl.clone()),
-        Operation::AlterQuota { entity, .. } => ResourceId::Quota(entity.clone()),
-        Operation::AlterBrokerConfig { scope, .. } => ResourceId::BrokerConfig(*scope),
     }
 }

@@ -22,6 +22,6 @@ mod view;
 #[cfg(test)]
 mod tests;
 
-pub use cluster::{Access, DirectoryCluster};
+pub use cluster::DirectoryCluster;
 pub use directory::read_directory;
 pub use faults::{FAULTS_FILE, Faults, Matching, Refusal};

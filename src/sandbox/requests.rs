@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::faults::resource_of;
 use super::{access, broker_configs, topics};
 use crate::domain::acl::AclBinding;
 use crate::domain::broker_config::BrokerConfigScope;
@@ -50,7 +49,7 @@ pub(crate) fn check(
     }
     let mut seen: BTreeMap<ResourceId, usize> = BTreeMap::new();
     for operation in batch {
-        *seen.entry(resource_of(operation)).or_default() += 1;
+        *seen.entry(operation.resource()).or_default() += 1;
     }
     let collisions: BTreeMap<String, &TopicName> = match batch.first().map(|operation| operation.kind()) {
         Some(OperationKind::CreateTopic) => state.topics.keys().map(|name| (name.collision_key(), name)).collect(),
@@ -59,7 +58,7 @@ pub(crate) fn check(
     batch
         .iter()
         .map(|operation| {
-            if seen.get(&resource_of(operation)).is_some_and(|count| *count > 1) {
+            if seen.get(&operation.resource()).is_some_and(|count| *count > 1) {
                 repeated(operation)?;
             }
             one(state, operation, &collisions, passwords)

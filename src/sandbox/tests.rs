@@ -10,7 +10,7 @@ use crate::domain::operation::{Operation, OperationKind, Passwords};
 use crate::domain::resource::{ResourceId, ResourceKind};
 use crate::domain::secret::Secret;
 use crate::domain::user::{ScramMechanism, SecretReference};
-use crate::ports::{Cluster as _, ClusterErrorKind, DryRun, ResourceError};
+use crate::ports::{Access, Cluster as _, ClusterErrorKind, DryRun, ResourceError};
 
 const PLANTED: &str = "planted-password-4711";
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use driftless::domain::names::TopicName;
 use driftless::domain::operation::{Operation, Passwords};
-use driftless::kafka::Access;
+use driftless::ports::Access;
 use driftless::ports::Cluster as _;
 use serde_json::json;
 

@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use driftless::domain::names::TopicName;
 use driftless::domain::observed::Interest;
-use driftless::kafka::Access;
-use driftless::ports::Cluster;
+use driftless::ports::{Access, Cluster};
 use serde_json::{Value, json};
 
 use crate::git_support::{commit_all, git, write};

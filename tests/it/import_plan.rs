@@ -239,14 +239,8 @@ proptest! {
             inventory: &Inventory::default(),
             passwords: &PasswordStates::new(),
             source: &PlanSource::default(),
-            options: &PlanOptions {
-                drift: driftless::plan::input::DriftCorrection::Correct,
-                watch: driftless::plan::input::DriftWatch::default(),
-                prune: Prune::OwnedOnly,
-                max_deletions: 100,
-                today: jiff::civil::date(2026, 1, 1),
-                accepted_cluster: None,
-            },
+            options: &PlanOptions { prune: Prune::OwnedOnly, max_deletions: 100, ..PlanOptions::default() },
+            today: jiff::civil::date(2026, 1, 1),
         });
         prop_assert_eq!(desired.acls.keys().cloned().collect::<BTreeSet<_>>(), state.acls.known().cloned().unwrap_or_default());
         prop_assert_eq!(desired.users.len(), state.users.known().map_or(0, BTreeMap::len));

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use driftless::kafka::Access;
-
 use crate::contract::suite;
 use crate::kafka_support::connect;
 use crate::support::brokers::{Client, KafkaEnv, KafkaVersion};
+use driftless::ports::Access;
 
 async fn keeps_the_contract(version: KafkaVersion) {
     // A cluster of its own: some checks change what holds for all of it.

@@ -8,8 +8,8 @@ use driftless::domain::observed::{Interest, Knowledge, ObservedState};
 use driftless::domain::operation::{Operation, Passwords};
 use driftless::domain::quota::{QuotaEntity, QuotaKey, QuotaName};
 use driftless::domain::resource::ResourceId;
-use driftless::kafka::{Access, KafkaCluster};
-use driftless::ports::{Cluster, DryRun};
+use driftless::kafka::KafkaCluster;
+use driftless::ports::{Access, Cluster, DryRun};
 
 use crate::kafka_support::connect;
 use crate::support::brokers::{self, Client, KafkaVersion, unique_name};

@@ -10,8 +10,8 @@ use driftless::domain::observed::{Interest, ObservedState, SecurityProtocol};
 use driftless::domain::operation::{Operation, Passwords};
 use driftless::domain::secret::Secret;
 use driftless::domain::user::{ScramMechanism, SecretReference};
-use driftless::kafka::{Access, KafkaCluster};
-use driftless::ports::{Cluster, ClusterError, ClusterErrorKind};
+use driftless::kafka::KafkaCluster;
+use driftless::ports::{Access, Cluster, ClusterError, ClusterErrorKind};
 use tokio::net::TcpListener;
 
 use crate::kafka_support::{connect, open, settings};

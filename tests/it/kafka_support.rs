@@ -1,7 +1,8 @@
 //! What the tests of the Kafka adapter share.
 
+use driftless::kafka::KafkaCluster;
 use driftless::kafka::properties::ClientProperties;
-use driftless::kafka::{Access, KafkaCluster};
+use driftless::ports::Access;
 
 use crate::support::brokers::{Client, KafkaEnv};
 

@@ -16,11 +16,11 @@ use driftless::domain::secret::Secret;
 use driftless::domain::topic::Topic;
 use driftless::domain::user::{ScramMechanism, SecretReference, User};
 use driftless::plan::apply_report::Outcome;
-use driftless::plan::input::{DriftCorrection, Prune};
+use driftless::plan::input::{PlanOptions, Prune};
 use driftless::plan::types::{Origin, Plan, PlanSource, Status};
-use driftless::ports::{BranchChange, Clock, Cluster, ReportBranch, SourceError};
-use driftless::reconcile::{Applied, Pass, PassError, PassOptions, Planned, Push, Secrets, observe};
-use driftless::sandbox::{Access, DirectoryCluster, Faults, Matching, Refusal};
+use driftless::ports::{Access, BranchChange, Clock, Cluster, ReportBranch, SourceError};
+use driftless::reconcile::{Applied, Pass, PassError, Planned, Push, Secrets, observe};
+use driftless::sandbox::{DirectoryCluster, Faults, Matching, Refusal};
 use driftless::state::StateDirectory;
 
 /// A branch in memory.
@@ -82,7 +82,7 @@ struct World {
     local: StateDirectory,
     clock: JumpingClock,
     secrets: Secrets,
-    options: PassOptions,
+    options: PlanOptions,
     desired: DesiredState,
     stop: StopFlag,
     directory: tempfile::TempDir,
@@ -100,13 +100,7 @@ impl World {
             local: StateDirectory::new(directory.path().join("state")),
             clock: JumpingClock(Mutex::new(now)),
             secrets: Secrets::default(),
-            options: PassOptions {
-                prune: Prune::Never,
-                max_deletions: 5,
-                drift: DriftCorrection::Correct,
-                watch: driftless::plan::input::DriftWatch::default(),
-                accepted_cluster: None,
-            },
+            options: PlanOptions { max_deletions: 5, ..PlanOptions::default() },
             desired: DesiredState { environment: "prod".into(), ..DesiredState::default() },
             stop: StopFlag::default(),
             directory,

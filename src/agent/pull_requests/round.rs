@@ -8,13 +8,14 @@ use super::memory::{Base, Holds, Memory, Said, Seen, ThisRound};
 use crate::domain::desired::DesiredState;
 use crate::domain::diagnostic::Diagnostic;
 use crate::domain::snapshot::Snapshot;
+use crate::plan::input::PlanOptions;
 use crate::plan::types::{Plan, PlanSource};
 use crate::policy::Pack;
 use crate::ports::{
     Clock, Cluster, CommitState, Forge, ForgeError, ForgeErrorKind, Merge, PullRequest, PullRequestSource,
     ReportBranch, RuleStore, SourceError,
 };
-use crate::reconcile::{Observation, Pass, PassOptions, Secrets, observe};
+use crate::reconcile::{Observation, Pass, Secrets, observe};
 use crate::report::comment::{
     CommentContext, bad_files_comment, conflict_comment, not_planned_comment, plan_comment, unchanged_comment,
 };
@@ -68,7 +69,7 @@ pub struct Round<'a> {
     /// The report branch, as the passes left it here. It is only read.
     pub report_branch: Arc<dyn ReportBranch>,
     /// What the settings decided; the same as for the passes.
-    pub options: &'a PassOptions,
+    pub options: &'a PlanOptions,
     /// Time.
     pub clock: &'a dyn Clock,
     /// How many passes the agent has made: after each the cluster may be another.

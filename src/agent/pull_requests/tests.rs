@@ -20,14 +20,13 @@ use crate::domain::operation::{Operation, Passwords};
 use crate::domain::snapshot::{Snapshot, SnapshotFile};
 use crate::domain::topic::Topic;
 use crate::plan::apply_report::ApplyReport;
-use crate::plan::input::{DriftCorrection, Prune};
+use crate::plan::input::{DriftCorrection, PlanOptions};
 use crate::policy::Pack;
 use crate::ports::{
-    Annotation, BranchChange, Clock, Cluster, ClusterError, Comment, CommitState, CommitStatus, DryRun, Forge,
+    Access, Annotation, BranchChange, Clock, Cluster, ClusterError, Comment, CommitState, CommitStatus, DryRun, Forge,
     ForgeError, ForgeErrorKind, Merge, PullRequest, PullRequestSource, ReportBranch, ResourceError, SourceError,
 };
-use crate::reconcile::PassOptions;
-use crate::sandbox::{Access, DirectoryCluster};
+use crate::sandbox::DirectoryCluster;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -330,13 +329,7 @@ impl World {
 
     async fn try_round(&mut self) -> Result<(), RoundProblem> {
         let cluster = Counted { cluster: &self.cluster, looks: &self.looks, away: &self.away };
-        let options = PassOptions {
-            prune: Prune::Never,
-            max_deletions: 0,
-            drift: DriftCorrection::Hold,
-            watch: crate::plan::input::DriftWatch::default(),
-            accepted_cluster: None,
-        };
+        let options = PlanOptions { drift: DriftCorrection::Hold, ..PlanOptions::default() };
         let round = Round {
             environment: "prod",
             branch: "main",

@@ -11,8 +11,8 @@ use super::judge::{Admission, Verdict};
 use super::memory::Memory;
 use super::poll::{Heard, Polling};
 use super::round::{ProposedFiles, Round, RoundProblem};
+use crate::plan::input::PlanOptions;
 use crate::ports::{Clock, Cluster, CommitState, Forge, PullRequestSource, ReportBranch, RuleStore};
-use crate::reconcile::PassOptions;
 
 /// The cluster of one round, opened for reading.
 pub struct Opened {
@@ -23,7 +23,7 @@ pub struct Opened {
     /// Where rule groups live.
     pub rules: Option<Box<dyn RuleStore>>,
     /// What the settings decided; the same as for the passes.
-    pub options: PassOptions,
+    pub options: PlanOptions,
 }
 
 /// Everything that does not change between rounds.

@@ -15,7 +15,7 @@ use crate::agent::pull_requests::{
 use crate::agent::{PassResult, WhatToDo};
 use crate::cli::arguments::RuleArgs;
 use crate::cli::clock::SystemClock;
-use crate::cli::cluster::{self, Writes};
+use crate::cli::cluster;
 use crate::cli::error::CommandError;
 use crate::cli::{desired, repository, session};
 use crate::config::settings::{AgentSettings, ForgeLogin, ForgeSettings, ForgeType};
@@ -23,9 +23,8 @@ use crate::domain::snapshot::Snapshot;
 use crate::forge::{ForgeCredential, ForgeKind, ForgeOptions, connect};
 use crate::git::{MirrorSettings, PullRequests};
 use crate::manifest;
-use crate::plan::input::DriftWatch;
-use crate::ports::{AgentMemory, Forge, ReportBranch, Tally};
-use crate::reconcile::PassOptions;
+use crate::plan::input::{DriftWatch, PlanOptions};
+use crate::ports::{Access, AgentMemory, Forge, ReportBranch, Tally};
 use crate::report::status::ProblemReason;
 use crate::state::FileAgentMemory;
 
@@ -167,11 +166,11 @@ fn opener(
         let open = || -> Result<Opened, CommandError> {
             let no_options = RuleArgs { rules_directory: None, rules_reload_url: None };
             Ok(Opened {
-                cluster: cluster::open_for_agent(&settings.cluster.access, Writes::Never, None)?,
+                cluster: cluster::open_for_agent(&settings.cluster.access, Access::ReadOnly, None)?,
                 cluster_id: memory.read()?.cluster_id,
                 rules: no_options.directory(Some(&settings))?.map(session::open_rules).transpose()?,
                 // What earlier checks saw is the pass's business; a plan for reviewers shows all drift.
-                options: PassOptions { watch: DriftWatch::default(), ..Agent::options(&settings) },
+                options: PlanOptions { watch: DriftWatch::default(), ..Agent::options(&settings) },
             })
         };
         open().map_err(|error| RoundProblem { message: error.message().to_owned(), hint: None, wait: None })

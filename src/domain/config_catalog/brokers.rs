@@ -1,21 +1,7 @@
 //! The broker configs (Kafka: `server/.../DynamicBrokerConfig.java`, `core/.../KafkaConfig.scala`).
 
 use super::ConfigType::{Boolean, Choice, Double, Int, List, Long, Password, Set, Short, Text};
-use super::{ConfigDefinition, ConfigType, KafkaVersion, OLDEST_VERSION};
-
-const fn config(key: &'static str, kind: ConfigType, default: &'static str) -> ConfigDefinition {
-    ConfigDefinition { key, kind, default, since: OLDEST_VERSION, until: None }
-}
-
-const fn since(version: KafkaVersion, mut definition: ConfigDefinition) -> ConfigDefinition {
-    definition.since = version;
-    definition
-}
-
-const fn until(version: KafkaVersion, mut definition: ConfigDefinition) -> ConfigDefinition {
-    definition.until = Some(version);
-    definition
-}
+use super::{ConfigDefinition, config, since, until};
 
 const ANY_INT: (i64, i64) = (i32::MIN as i64, i32::MAX as i64);
 const INT: i64 = ANY_INT.1;

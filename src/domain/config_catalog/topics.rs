@@ -1,21 +1,7 @@
 //! The topic configs (Kafka: `storage/.../LogConfig.java`).
 
 use super::ConfigType::{Boolean, Choice, Double, Int, Long, Set, Text, ThrottledReplicas};
-use super::{ConfigDefinition, ConfigType, KafkaVersion, OLDEST_VERSION};
-
-const fn config(key: &'static str, kind: ConfigType, default: &'static str) -> ConfigDefinition {
-    ConfigDefinition { key, kind, default, since: OLDEST_VERSION, until: None }
-}
-
-const fn since(version: KafkaVersion, mut definition: ConfigDefinition) -> ConfigDefinition {
-    definition.since = version;
-    definition
-}
-
-const fn removed_in_4_0(mut definition: ConfigDefinition) -> ConfigDefinition {
-    definition.until = Some((4, 0));
-    definition
-}
+use super::{ConfigDefinition, ConfigType, config, since, until};
 
 const INT: i64 = i32::MAX as i64;
 const LONG: i64 = i64::MAX;
@@ -41,11 +27,11 @@ pub const TOPIC_CONFIGS: &[ConfigDefinition] = &[
     config("local.retention.ms", Long(-2, LONG), "-2"),
     config("max.compaction.lag.ms", Long(1, LONG), LONGEST),
     config("max.message.bytes", Int(0, INT), "1048588"),
-    removed_in_4_0(config("message.downconversion.enable", Boolean, "true")),
-    removed_in_4_0(config("message.format.version", Text, "3.0-IV1")),
+    until((4, 0), config("message.downconversion.enable", Boolean, "true")),
+    until((4, 0), config("message.format.version", Text, "3.0-IV1")),
     config("message.timestamp.after.max.ms", Long(0, LONG), "3600000"), // 3.x: no limit.
     config("message.timestamp.before.max.ms", Long(0, LONG), LONGEST),
-    removed_in_4_0(config("message.timestamp.difference.max.ms", Long(0, LONG), LONGEST)),
+    until((4, 0), config("message.timestamp.difference.max.ms", Long(0, LONG), LONGEST)),
     config("message.timestamp.type", Choice(&["CreateTime", "LogAppendTime"]), "CreateTime"),
     config("min.cleanable.dirty.ratio", Double(0.0, 1.0), "0.5"),
     config("min.compaction.lag.ms", Long(0, LONG), "0"),

@@ -31,17 +31,9 @@ pub(super) async fn alter(cluster: &KafkaCluster, batch: &[&Operation], mode: Mo
             .collect();
         replies.insert(entity, Reply::of(result.error_code, result.error_message.as_ref()));
     }
-    let reply = |operation: &&Operation| match operation {
-        Operation::AlterQuota { entity, .. } => replies.get(&parts(entity)).cloned(),
-        Operation::CreateTopic { .. }
-        | Operation::AddPartitions { .. }
-        | Operation::AlterTopicConfig { .. }
-        | Operation::DeleteTopic { .. }
-        | Operation::UpsertScram { .. }
-        | Operation::DeleteScram { .. }
-        | Operation::CreateAcl(_)
-        | Operation::DeleteAcl(_)
-        | Operation::AlterBrokerConfig { .. } => None,
+    let reply = |operation: &&Operation| {
+        let Operation::AlterQuota { entity, .. } = operation else { return None };
+        replies.get(&parts(entity)).cloned()
     };
     let results = batch.iter().map(reply).map(|reply| reply.unwrap_or_else(Reply::missing)).collect();
     Ok(Answer { throttle: throttle(answer.throttle_time_ms), results })

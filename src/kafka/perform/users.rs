@@ -115,17 +115,8 @@ fn all(batch: &[&Operation], error: &ResourceError) -> BTreeMap<String, Reply> {
 }
 
 fn user(operation: &Operation) -> Option<&UserName> {
-    match operation {
-        Operation::UpsertScram { user, .. } | Operation::DeleteScram { user, .. } => Some(user),
-        Operation::CreateTopic { .. }
-        | Operation::AddPartitions { .. }
-        | Operation::AlterTopicConfig { .. }
-        | Operation::DeleteTopic { .. }
-        | Operation::CreateAcl(_)
-        | Operation::DeleteAcl(_)
-        | Operation::AlterQuota { .. }
-        | Operation::AlterBrokerConfig { .. } => None,
-    }
+    let (Operation::UpsertScram { user, .. } | Operation::DeleteScram { user, .. }) = operation else { return None };
+    Some(user)
 }
 
 /// Salts passwords, away from the threads that wait for brokers: some milliseconds each.

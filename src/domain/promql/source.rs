@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use promql_parser::util::{escape_string, unquote_string};
 
-use super::go_regex;
+use crate::domain::go_regex;
 
 /// Respells strings and numbers where that is needed. The error says which regular expression Go refuses, and why.
 pub(super) fn for_parser(expression: &str) -> Result<Cow<'_, str>, String> {

@@ -4,7 +4,7 @@ use promql_parser::label::{MatchOp, Matcher};
 use promql_parser::parser::{Expr, VectorSelector};
 use serde::Serialize;
 
-use super::rule_comparison::{canonical_expression, parse_bounded};
+use super::{canonical, parse};
 
 /// One selector of an expression, such as `kafka_consumergroup_lag{topic="orders"}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -42,9 +42,9 @@ pub struct ParsedExpression {
 
 /// Parses an expression. One that does not parse has no selectors, and only itself for its spelling.
 pub fn parse_for_policy(expression: &str) -> ParsedExpression {
-    let canonical = canonical_expression(expression);
+    let canonical = canonical(expression);
     // What is canonical is printed anew: the printer would drop an empty `ignoring ()`, which both spellings then lack.
-    let (selectors, without_numbers) = match parse_bounded(&canonical) {
+    let (selectors, without_numbers) = match parse(&canonical) {
         Ok(mut parsed) => {
             let mut selectors = Vec::new();
             walk(&mut parsed, &mut selectors);
