@@ -38,6 +38,7 @@ pub mod trial;
 mod unknown_fields;
 mod words;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::civil::Date;
@@ -53,7 +54,7 @@ pub use data::{is_case_path, is_data_path};
 pub use guide::{Guide, guides, page};
 pub use rules::{RuleDoc, rules};
 
-use engine::PackEngine;
+use engine::{Judgement, PackEngine};
 use limits::Budget;
 use reading::Reading;
 
@@ -98,29 +99,40 @@ pub fn judge(input: &PolicyInput<'_>) -> Vec<Finding> {
 pub fn judge_within(input: &PolicyInput<'_>, limit: Duration) -> Vec<Finding> {
     let budget = Budget::start(limit);
     let (parameters, mut findings) = parameters::checked(input.desired);
-    let built_in = builtin_pack();
-    let mut engines = vec![PackEngine::load([&built_in]), PackEngine::load(input.packs)];
-
-    let files = std::iter::once(&built_in).chain(input.packs).flat_map(|pack| &pack.files);
-    let reading = Reading::of(files.map(|(_, text)| text.as_str()));
-    let whole = engines.iter().any(PackEngine::judges_whole).then(|| input::whole(input, &parameters, &reading));
-    let mut judged = Vec::new();
-    if let [_, own] = engines.as_mut_slice() {
-        judged.extend(own.unknown_fields().into_iter().map(|finding| (Default::default(), finding)));
-    }
-    for engine in &mut engines {
-        judged.append(&mut engine.take_errors());
-        match &whole {
-            Some(Ok(value)) => judged.extend(engine.judge_whole(value, input.desired, &budget)),
-            Some(Err(error)) if engine.judges_whole() => judged.push(finding::broken_input(error)),
-            Some(Err(_)) | None => {}
-        }
-        judged.extend(engine.judge_documents(&input.desired.documents, input.desired, &budget));
-    }
+    let [acls, rest] = builtin::halves();
+    let judges = [vec![&acls], vec![&rest], input.packs.iter().collect()];
+    let judge = |packs: &Vec<&Pack>| judge_by(packs, input, &parameters, &budget);
+    let judged = std::thread::scope(|scope| {
+        let threads = judges.each_ref().map(|packs| scope.spawn(|| judge(packs)));
+        threads.map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    });
+    let judged = judged.into_iter().flatten().collect();
     findings.extend(exceptions::waive(judged, input));
     findings.sort_by(|left, right| order(left).cmp(&order(right)));
     findings.dedup();
     findings
+}
+
+/// Judges by packs that belong together, in an engine of their own with an input that holds what their rules read.
+fn judge_by(
+    packs: &[&Pack],
+    input: &PolicyInput<'_>,
+    parameters: &BTreeMap<String, serde_json::Value>,
+    budget: &Budget,
+) -> Vec<Judgement> {
+    let mut engine = PackEngine::load(packs.iter().copied());
+    let mut judged = engine.take_errors();
+    judged.extend(engine.unknown_fields().into_iter().map(|finding| (Default::default(), finding)));
+    if engine.judges_whole() {
+        let files = packs.iter().flat_map(|pack| &pack.files);
+        let reading = Reading::of(files.map(|(_, text)| text.as_str()));
+        match input::whole(input, parameters, &reading) {
+            Ok(value) => judged.extend(engine.judge_whole(&value, input.desired, budget)),
+            Err(error) => judged.push(finding::broken_input(&error)),
+        }
+    }
+    judged.extend(engine.judge_documents(&input.desired.documents, input.desired, budget));
+    judged
 }
 
 fn order(finding: &Finding) -> (Severity, &str, &str, Option<&crate::domain::diagnostic::Location>, &str) {
