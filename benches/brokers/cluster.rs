@@ -15,15 +15,14 @@ pub(crate) struct Kafka {
 }
 
 impl Kafka {
-    /// Takes the cluster that runs in `existing`, or starts one in `directory`. Brokers with 10,000 replicas each need the
-    /// 2.5 GB.
-    pub(crate) fn open(existing: Option<PathBuf>, directory: PathBuf) -> Self {
+    /// Takes the cluster that runs in `existing`, or starts one in `directory` whose brokers have that heap.
+    pub(crate) fn open(existing: Option<PathBuf>, directory: PathBuf, heap: &str) -> Self {
         let is_ours = existing.is_none();
         let directory = existing.unwrap_or(directory);
         if is_ours {
             let mut up = Command::new(dev_kafka());
             up.args(["up", "--version", "4.3.1", "--dir"]).arg(&directory);
-            up.env("KAFKA_HEAP", "-Xmx2500m").env("KAFKA_UP_TIMEOUT", "300");
+            up.env("KAFKA_HEAP", heap).env("KAFKA_UP_TIMEOUT", "300");
             assert!(up.status().expect("dev/kafka runs").success(), "the cluster starts");
         }
         let text = std::fs::read_to_string(directory.join("env")).expect("the cluster runs");
@@ -62,7 +61,7 @@ fn dev_kafka() -> PathBuf {
 }
 
 /// Returns user and system time of a process.
-fn cpu_seconds(pid: u32) -> Option<f64> {
+pub(crate) fn cpu_seconds(pid: u32) -> Option<f64> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let fields: Vec<&str> = stat.rsplit(')').next()?.split_whitespace().collect();
     let ticks: f64 = fields.get(11)?.parse::<f64>().ok()? + fields.get(12)?.parse::<f64>().ok()?;
@@ -72,8 +71,17 @@ fn cpu_seconds(pid: u32) -> Option<f64> {
 
 /// Returns the peak of resident memory of a process in MB (10^6 bytes).
 pub(crate) fn peak_memory(pid: u32) -> Option<f64> {
+    memory(pid, "VmHWM:")
+}
+
+/// Returns the resident memory of a process in MB (10^6 bytes).
+pub(crate) fn resident_memory(pid: u32) -> Option<f64> {
+    memory(pid, "VmRSS:")
+}
+
+fn memory(pid: u32, field: &str) -> Option<f64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(field))?;
     let kib: f64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
     Some(kib * 1024.0 / 1e6)
 }

@@ -18,6 +18,7 @@
     reason = "a benchmark reads its size from the environment, measures time and prints it"
 )]
 
+#[allow(dead_code, reason = "the benchmark of the agent needs more of it")]
 mod cluster;
 mod raw;
 mod steps;
@@ -58,7 +59,8 @@ fn bench() {
     let n_creates = number("DRIFTLESS_BENCH_CREATES", 5_000);
     let work = tempfile::tempdir().expect("a temporary directory");
     let existing = std::env::var("DRIFTLESS_BENCH_KAFKA_DIR").ok().map(PathBuf::from);
-    let kafka = Kafka::open(existing, work.path().join("kafka"));
+    // Brokers with 10,000 replicas each need the 2.5 GB.
+    let kafka = Kafka::open(existing, work.path().join("kafka"), "-Xmx2500m");
     if n_creates > 0 {
         creating(&kafka, n_creates, n_runs.min(3));
     }

@@ -10,7 +10,7 @@ use super::metrics::Metrics;
 use super::pass::{PassResult, WhatToDo};
 use super::schedule::{Next, next};
 use crate::apply::Progress;
-use crate::plan::apply_report::{ApplyReport, Outcome};
+use crate::plan::apply_report::{ActionResult, ApplyReport, Outcome};
 use crate::report::page::{About, Leadership, PastApply, PastPass, PastPlan, StatusPage, status_page};
 use crate::report::plan_json;
 use crate::report::status::{StatusReport, is_drift, status_json};
@@ -106,7 +106,8 @@ impl Board {
         let plan = pass.result.plan.as_ref().map(|plan| {
             Arc::new(PastPlan { plan: plan.clone(), applied: pass.result.apply.clone(), ended: pass.ended })
         });
-        let apply = pass.result.apply.as_ref().map(|report| {
+        // A pass that found nothing to do is no apply: people look for the last one that did something.
+        let apply = pass.result.apply.as_ref().filter(|report| report.results.iter().any(is_tried)).map(|report| {
             let revision = pass.result.revision.clone();
             Arc::new(PastApply { report: report.clone(), revision, ended: pass.ended })
         });
@@ -125,11 +126,19 @@ impl Board {
         shown.hint = pass.result.hint.clone();
         shown.details = details;
         if let Some(plan) = plan {
-            note_drift(&mut shown.drift_since, &plan);
+            note_drift(&mut shown.drift_since, &plan, &pass.result.drift_since);
             shown.plan = Some(plan);
         }
         if apply.is_some() {
             shown.apply = apply;
+        }
+    }
+
+    /// Notes a head of the branch that changes nothing of the environment, so that no pass is made for it.
+    pub fn see(&self, revision: &str) {
+        self.metrics.see(revision);
+        if let Some(status) = &mut self.shown().status {
+            status.last_attempted_revision = Some(revision.to_owned());
         }
     }
 
@@ -207,19 +216,29 @@ impl Progress for Board {
     }
 }
 
-/// Keeps when each drift was first seen, as long as it is there.
-fn note_drift(since: &mut BTreeMap<String, Timestamp>, past: &PastPlan) {
+/// Keeps when each drift was first seen, as long as it is there. What was remembered of it may be older than this process.
+fn note_drift(since: &mut BTreeMap<String, Timestamp>, past: &PastPlan, remembered: &BTreeMap<String, Timestamp>) {
     let done: BTreeSet<&str> = past.applied.iter().flat_map(done).collect();
     let moved = past.plan.actions.iter().filter(|action| is_drift(action)).map(|action| action.id.as_str());
     let drifted: BTreeSet<&str> = moved.filter(|id| !done.contains(id)).collect();
     since.retain(|id, _| drifted.contains(id.as_str()));
     for id in drifted {
-        since.entry(id.to_owned()).or_insert(past.ended);
+        since.entry(id.to_owned()).or_insert_with(|| remembered.get(id).copied().unwrap_or(past.ended));
     }
 }
 
 fn done(report: &ApplyReport) -> impl Iterator<Item = &str> {
     report.results.iter().filter(|result| is_done(&result.outcome)).map(|result| result.action_id.as_str())
+}
+
+fn is_tried(result: &ActionResult) -> bool {
+    match &result.outcome {
+        Outcome::Skipped { .. } => false,
+        Outcome::Applied
+        | Outcome::AppliedUnconfirmed { .. }
+        | Outcome::Failed { .. }
+        | Outcome::NotAttempted { .. } => true,
+    }
 }
 
 fn is_done(outcome: &Outcome) -> bool {
@@ -232,7 +251,7 @@ fn is_done(outcome: &Outcome) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::types::Plan;
+    use crate::plan::types::{Plan, Status};
     use crate::report::status::{Problem, ProblemReason};
 
     fn board() -> Board {
@@ -304,6 +323,24 @@ mod tests {
     }
 
     #[test]
+    fn the_last_apply_is_the_last_that_did_something() {
+        let board = board();
+        let applied = |outcome: Option<Outcome>| {
+            let result = |outcome| ActionResult { action_id: "topic/orders/update".to_owned(), outcome };
+            let results = outcome.into_iter().map(result).collect();
+            let (plan_id, environment) = ("sha256:00".to_owned(), "prod".to_owned());
+            PassResult { apply: Some(ApplyReport { plan_id, environment, results, interrupted: false }), ..at("a") }
+        };
+        let last = |board: &Board| board.shown().apply.as_ref().map(|apply| apply.ended);
+        note(&board, &applied(None), 1);
+        assert_eq!(last(&board), None);
+        note(&board, &applied(Some(Outcome::Applied)), 2);
+        note(&board, &applied(None), 3);
+        note(&board, &applied(Some(Outcome::Skipped { status: Status::Held, reason: None })), 4);
+        assert_eq!(last(&board), Some(time(2)));
+    }
+
+    #[test]
     fn drift_is_shown_since_it_was_first_seen_until_it_is_gone() {
         let board = board();
         let (in_sync, drifted) = (plan(&[]), plan(&["orders"]));
@@ -321,6 +358,11 @@ mod tests {
         assert_eq!(since(&board), []);
         note(&board, &with(&drifted), 6);
         assert_eq!(since(&board), [time(6)]);
+        // After a restart, what this machine remembers counts.
+        let restarted = super::tests::board();
+        let drift_since = BTreeMap::from([("topic/orders/update".to_owned(), time(6))]);
+        note(&restarted, &PassResult { drift_since, ..with(&drifted) }, 9);
+        assert_eq!(since(&restarted), [time(6)]);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::schedule::{Next, Pace, after, next};
 use crate::ports::Clock;
 
 /// How long the process goes on after it was told to end, for what is in flight.
-const LONGEST_END: Duration = Duration::from_secs(20);
+pub const LONGEST_END: Duration = Duration::from_secs(20);
 
 /// What the loop follows.
 #[async_trait]

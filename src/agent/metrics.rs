@@ -171,6 +171,11 @@ impl Metrics {
         self.leader.get_or_create(&labels).set(i64::from(leads));
     }
 
+    /// Shows that nothing of this sink was lost yet: what is not there before cannot be seen to grow.
+    pub fn expect_events(&self, sink: &'static str) {
+        self.events.get_or_create(&SinkLabels { sink, result: "dropped" }).inc_by(0);
+    }
+
     /// Notes what became of an event: `sent`, `retried` or `dropped`.
     pub fn note_event(&self, sink: &'static str, result: &'static str) {
         self.events.get_or_create(&SinkLabels { sink, result }).inc();
@@ -236,6 +241,7 @@ mod tests {
         let result = PassResult { problem: Some(problem), ..PassResult::default() };
         metrics.note(&result, WhatToDo::Apply, Duration::from_secs(1), 1_780_000_000);
         metrics.note_leader(true);
+        metrics.expect_events("webhook");
         metrics.note_event("topic", "dropped");
         metrics.cluster_request("Metadata", true);
         metrics.git_operation("push-report", false);
@@ -243,6 +249,7 @@ mod tests {
         for line in [
             "driftless_leader{environment=\"prod\"} 1",
             "driftless_events_total{sink=\"topic\",result=\"dropped\"} 1",
+            "driftless_events_total{sink=\"webhook\",result=\"dropped\"} 0",
             "driftless_cluster_requests_total{api=\"Metadata\",result=\"success\"} 1",
             "driftless_git_operations_total{operation=\"push-report\",result=\"failure\"} 1",
         ] {

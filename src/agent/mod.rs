@@ -20,7 +20,7 @@ pub mod watch;
 
 pub use chronicle::{Chronicle, lease_event};
 pub use counted::Counted;
-pub use follow::{Following, Wakes, Woken, follow};
+pub use follow::{Following, LONGEST_END, Wakes, Woken, follow};
 pub use pass::{AgentPass, Conclusion, PassResult, Unloadable, Wanted, WhatToDo, run_pass};
 pub use schedule::{Next, Pace, next};
 pub use trust::{Trust, untrusted};

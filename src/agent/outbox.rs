@@ -33,6 +33,7 @@ impl Outbox {
         let start = |sink: Arc<dyn EventSink>| {
             let (sender, receiver) = mpsc::channel(MOST_WAITING);
             let name = sink.name();
+            metrics.expect_events(name);
             (name, sender, tokio::spawn(deliver(sink, receiver, Arc::clone(metrics), Arc::clone(clock))))
         };
         Self { metrics: Arc::clone(metrics), queues: sinks.into_iter().map(start).collect() }

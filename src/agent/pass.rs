@@ -1,6 +1,9 @@
 //! One pass of the agent: fetch, trust, load, observe, plan, and what the settings let it do.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+
+use jiff::Timestamp;
 
 use crate::apply::{Progress, StopFlag};
 use crate::config::settings::VerifyMode;
@@ -111,6 +114,8 @@ pub struct PassResult {
     pub cluster_id: Option<String>,
     /// The plan, when the pass came so far.
     pub plan: Option<Plan>,
+    /// Since when each drift of the plan was seen, by the id of the action that repairs it.
+    pub drift_since: BTreeMap<String, Timestamp>,
     /// What was applied.
     pub apply: Option<ApplyReport>,
     /// Whether another agent acts, and this pass only looked.
@@ -246,6 +251,7 @@ async fn attempt(world: &AgentPass<'_>, result: &mut PassResult) -> Result<(), S
     let planned = pass.plan(observation, &wanted.desired, &source).await?;
     result.plan = Some(planned.plan.clone());
     watch::seen(&mut drift, &planned.plan, world.clock.now());
+    result.drift_since = watch::since(&drift, &planned.plan);
     remember_drift(world, &drift)?;
     match (world.what_to_do, Decision::of(&planned.plan)) {
         (WhatToDo::Apply, Decision::Perform) if !world.stop.is_set() => {

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use self::events::Telling;
 use super::arguments::{RuleArgs, load_settings};
 use super::clock::SystemClock;
-use super::cluster;
+use super::cluster::{self, Attached};
 use super::console::Console;
 use super::error::CommandError;
 use super::exit::Exit;
@@ -231,14 +231,17 @@ impl<'a> Agent<'a> {
             (WhatToDo::Standby, None)
         };
         let holder = Arc::clone(lease);
-        let flag = StopFlag::while_holding(Arc::new(move || holder.holds(&environment)));
+        let may_write: Arc<dyn Fn() -> bool + Send + Sync> = Arc::new(move || holder.holds(&environment));
+        let flag = StopFlag::while_holding(Arc::clone(&may_write));
         let limit = Limit::start(flag, self.settings.apply.timeout, ended.clone());
         let stop = &limit.stop;
         let (writes, need) = match what_to_do {
             WhatToDo::Observe | WhatToDo::Standby => (Access::ReadOnly, Need::Optional),
             WhatToDo::Apply => (Access::ReadWrite, Need::Required),
         };
-        let cluster = cluster::open_for_agent(&self.settings.cluster.access, writes, Some(&self.tally))?;
+        let may_write = (writes == Access::ReadWrite).then_some(may_write);
+        let attached = Attached { tally: Some(Arc::clone(&self.tally)), may_write };
+        let cluster = cluster::open_for_agent(&self.settings.cluster.access, writes, attached)?;
         let no_options = RuleArgs { rules_directory: None, rules_reload_url: None };
         let rules = no_options.directory(Some(self.settings))?.map(session::open_rules).transpose()?;
         let load = |snapshot: &Snapshot| self.load(snapshot, need);

@@ -17,6 +17,15 @@ use crate::kafka::properties::ClientProperties;
 use crate::ports::{Access, Cluster, Tally};
 use crate::sandbox::DirectoryCluster;
 
+/// What an agent wants of its connections besides.
+#[derive(Default)]
+pub(super) struct Attached {
+    /// Who counts requests.
+    pub(super) tally: Option<Arc<dyn Tally>>,
+    /// Whether this process may write, asked right before each write.
+    pub(super) may_write: Option<Arc<dyn Fn() -> bool + Send + Sync>>,
+}
+
 /// Opens the chosen cluster. Connects to nothing yet, but reads every file that the choice names.
 pub(super) fn open(
     choice: &ClusterChoice,
@@ -27,7 +36,7 @@ pub(super) fn open(
         ClusterChoice::Settings(settings) => match &settings.cluster.access {
             ClusterAccess::Sandbox(directory) => directory_cluster(directory),
             ClusterAccess::PropertiesFile(_) | ClusterAccess::Properties(_) => {
-                open_for_agent(&settings.cluster.access, allowed, None)
+                open_for_agent(&settings.cluster.access, allowed, Attached::default())
             }
         },
         ClusterChoice::Kafka { bootstrap_server, command_config } => {
@@ -35,7 +44,7 @@ pub(super) fn open(
                 Some(path) => read_properties(path)?,
                 None => ClientProperties::plaintext(),
             };
-            connect(properties, Some(bootstrap_server), allowed, None)
+            connect(properties, Some(bootstrap_server), allowed, Attached::default())
         }
         ClusterChoice::Sandbox(directory) => directory_cluster(directory),
         ClusterChoice::Observed(observed) => recorded(observed, repository),
@@ -46,11 +55,11 @@ pub(super) fn open(
 pub(super) fn open_for_agent(
     access: &ClusterAccess,
     allowed: Access,
-    tally: Option<&Arc<dyn Tally>>,
+    attached: Attached,
 ) -> Result<Box<dyn Cluster>, CommandError> {
     match (access, allowed) {
-        (ClusterAccess::PropertiesFile(path), _) => connect(read_properties(path)?, None, allowed, tally),
-        (ClusterAccess::Properties(properties), _) => connect(inline_properties(properties)?, None, allowed, tally),
+        (ClusterAccess::PropertiesFile(path), _) => connect(read_properties(path)?, None, allowed, attached),
+        (ClusterAccess::Properties(properties), _) => connect(inline_properties(properties)?, None, allowed, attached),
         (ClusterAccess::Sandbox(directory), Access::ReadWrite) => directory_cluster(directory),
         (ClusterAccess::Sandbox(directory), Access::ReadOnly) => {
             Ok(Box::new(DirectoryCluster::open(directory, Access::ReadOnly)?))
@@ -74,16 +83,19 @@ fn connect(
     properties: ClientProperties,
     bootstrap: Option<&str>,
     allowed: Access,
-    tally: Option<&Arc<dyn Tally>>,
+    attached: Attached,
 ) -> Result<Box<dyn Cluster>, CommandError> {
     for key in properties.ignored() {
         tracing::info!(%key, "property has no meaning here");
     }
-    let cluster = KafkaCluster::new(properties, bootstrap, allowed)?;
-    Ok(Box::new(match tally {
-        Some(tally) => cluster.counted(Arc::clone(tally)),
-        None => cluster,
-    }))
+    let mut cluster = KafkaCluster::new(properties, bootstrap, allowed)?;
+    if let Some(tally) = attached.tally {
+        cluster = cluster.counted(tally);
+    }
+    if let Some(may_write) = attached.may_write {
+        cluster = cluster.while_it_may(may_write);
+    }
+    Ok(Box::new(cluster))
 }
 
 fn read_properties(path: &Path) -> Result<ClientProperties, CommandError> {

@@ -24,7 +24,10 @@ pub struct DriftRecord {
     /// In how many checks in a row it had drifted; 0 when it had not in the last one.
     #[serde(default)]
     pub checks: u32,
-    /// When the last of these checks was made.
+    /// When the first of these checks was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_check: Option<Timestamp>,
+    /// When the last of them was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_check: Option<Timestamp>,
     /// When its drift was put right, oldest first.

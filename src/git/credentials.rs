@@ -123,8 +123,25 @@ fn ssh_key(user: &str, file: &Path, passphrase_file: Option<&Path>) -> Result<Cr
         let message = format!("the ssh key file `{}` is not there", file.display());
         return Err(Error::new(ErrorCode::Auth, ErrorClass::Ssh, message));
     }
+    if passphrase_file.is_none() && has_passphrase(file) {
+        let message = format!(
+            "the ssh key file `{}` has a passphrase, and `sshKeyPassphraseFile` names no file with it",
+            file.display()
+        );
+        return Err(Error::new(ErrorCode::Auth, ErrorClass::Callback, message));
+    }
     let passphrase = passphrase_file.map(read).transpose()?;
     Cred::ssh_key(user, None, file, passphrase.as_ref().map(text).transpose()?)
+}
+
+/// Says whether a private key is encrypted: one of OpenSSH says so in its body, one in PEM in its head. What cannot be read is left to
+/// libssh2, which says so.
+fn has_passphrase(file: &Path) -> bool {
+    let Ok(key) = read(file) else { return false };
+    match ssh_key::PrivateKey::from_openssh(key.expose()) {
+        Ok(key) => key.is_encrypted(),
+        Err(_) => std::str::from_utf8(key.expose()).is_ok_and(|text| text.contains("ENCRYPTED")),
+    }
 }
 
 fn read(file: &Path) -> Result<Secret, Error> {

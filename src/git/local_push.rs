@@ -72,10 +72,20 @@ fn move_branch(remote: &Repository, branch: &str, from: Option<Oid>, to: Oid) ->
     match remote.reference_matching(branch, to, true, from.unwrap_or(Oid::ZERO_SHA1), "push") {
         Ok(_) => Ok(Pushed::Done),
         // A branch that was removed meanwhile is "not found".
-        Err(error) if matches!(error.code(), ErrorCode::Modified | ErrorCode::Locked | ErrorCode::NotFound) => {
+        Err(error) if matches!(error.code(), ErrorCode::Modified | ErrorCode::NotFound) => {
             Ok(Pushed::Rejected("the branch moved meanwhile".to_owned()))
         }
+        Err(error) if error.code() == ErrorCode::Locked => Ok(Pushed::Rejected(locked(remote, branch))),
         Err(error) => Err(error),
+    }
+}
+
+/// Names the lock that is in the way: of a writer that is at work for a moment, or that was killed and left it.
+fn locked(remote: &Repository, branch: &str) -> String {
+    let candidates = [branch, "packed-refs"].map(|file| remote.commondir().join(format!("{file}.lock")));
+    match candidates.iter().find(|lock| lock.exists()) {
+        Some(lock) => format!("`{}` is a lock; if no git process is at work there, remove it", lock.display()),
+        None => "a lock was held there".to_owned(),
     }
 }
 
@@ -158,6 +168,12 @@ mod tests {
         assert!(matches!(push(Some(second), third), Pushed::Rejected(_)));
         assert_eq!(at(), Some(first));
         assert_eq!(push(Some(first), second), Pushed::Done);
+        assert_eq!(at(), Some(second));
+
+        let lock = directory.path().join(format!("{branch}.lock"));
+        std::fs::write(&lock, "").expect("written");
+        let Pushed::Rejected(words) = push(Some(second), third) else { panic!("a lock was ignored") };
+        assert!(words.contains(&lock.display().to_string()) && words.contains("remove it"), "{words}");
         assert_eq!(at(), Some(second));
     }
 

@@ -392,10 +392,7 @@ impl ReportBranch for GitReportBranch {
         }
         let message =
             format!("the branch `{}` was rejected by `{}` again and again: {words}", self.branch, remote.shown());
-        Err(source_error(
-            message,
-            "Another process pushes the same branch; the report is kept and goes out with the next push.",
-        ))
+        Err(source_error(message, "The report is kept and goes out with the next push."))
     }
 }
 

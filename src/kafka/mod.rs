@@ -83,6 +83,14 @@ impl KafkaCluster {
         self
     }
 
+    /// Asks from now on, right before each write is sent, whether it still may be: what a batch has to send again is not sent by a
+    /// process that lost its lease meanwhile.
+    #[must_use]
+    pub fn while_it_may(mut self, may_write: Arc<dyn Fn() -> bool + Send + Sync>) -> Self {
+        self.pool.may_write = Some(may_write);
+        self
+    }
+
     fn pauses(&self) -> Pauses {
         Pauses::new(self.pool.connector.limits.backoff, self.pool.connector.limits.api)
     }

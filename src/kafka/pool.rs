@@ -57,6 +57,9 @@ pub(super) struct Broker {
     pub(super) rack: Option<String>,
 }
 
+/// Says whether this process may write at this moment.
+pub(super) type MayWrite = dyn Fn() -> bool + Send + Sync;
+
 /// Connections to one address.
 struct Node {
     permits: Semaphore,
@@ -81,6 +84,8 @@ impl Failure {
 /// All connections.
 pub(super) struct Pool {
     pub(super) connector: Connector,
+    /// Says, right before each write is sent, whether it still may be.
+    pub(super) may_write: Option<Arc<MayWrite>>,
     bootstrap: Vec<Address>,
     view: Mutex<Option<Arc<View>>>,
     finding: tokio::sync::Mutex<()>,
@@ -97,6 +102,7 @@ impl Pool {
     pub(super) fn new(connector: Connector, bootstrap: Vec<Address>) -> Self {
         Self {
             connector,
+            may_write: None,
             bootstrap,
             view: Mutex::new(None),
             finding: tokio::sync::Mutex::new(()),
@@ -211,7 +217,7 @@ impl Pool {
         let mut silent = 0;
         loop {
             let (id, address) = self.pick(target, &tried).await?;
-            match self.once(&address, self.connector.limits.request, &build).await {
+            match self.once(&address, self.connector.limits.request, None, &build).await {
                 Ok(answer) => return Ok(answer),
                 Err(error @ (CallError::Unsupported(_) | CallError::Protocol { .. })) => return Err(error),
                 Err(error @ (CallError::NotSent(_) | CallError::Lost { .. })) => {
@@ -238,11 +244,13 @@ impl Pool {
         let mut tried = BTreeMap::new();
         loop {
             let (id, address) = self.pick(target, &tried).await?;
-            match self.once(&address, limit, &build).await {
+            let may_write = self.may_write.as_deref();
+            match self.once(&address, limit, may_write, &build).await {
                 Ok(answer) => return Ok(answer),
                 Err(error @ CallError::NotSent(_)) => {
                     *tried.entry(id).or_insert(0) += 1;
-                    if !self.another(target, &tried) {
+                    let is_over = may_write.is_some_and(|may_write| !may_write());
+                    if is_over || !self.another(target, &tried) {
                         self.forget();
                         return Err(error);
                     }
@@ -312,6 +320,7 @@ impl Pool {
         &self,
         address: &Address,
         limit: Duration,
+        may_write: Option<&MayWrite>,
         build: &impl Fn(i16) -> R,
     ) -> Result<R::Response, CallError> {
         let node = self.node(address);
@@ -322,6 +331,10 @@ impl Pool {
             lock(&node.idle).push(connection);
             return Err(CallError::Unsupported(api_name::<R>()));
         };
+        if may_write.is_some_and(|may_write| !may_write()) {
+            lock(&node.idle).push(connection);
+            return Err(CallError::NotSent(errors::unreachable("another agent acts by now", None)));
+        }
         // When this future is dropped or fails, the connection goes with it: its next answer would be a stale one.
         let answer = within(address, limit, connection.call(&build(version), version)).await;
         let answer = answer.inspect_err(|error| {

@@ -3,7 +3,7 @@
 //! Nothing is ever fetched or committed: the assignment is only looked at. The classic group protocol is used, because there
 //! the member says after which silence it is taken for dead; with KIP-848 the broker does, 45 seconds unless set otherwise.
 //! Members are not static (KIP-345): a static member that leaves keeps its partitions until its session ends, so that nobody
-//! could take over at once.
+//! could take over at once. The oldest member acts: one that joins does not take the lease from one that runs.
 //!
 //! A member that the coordinator no longer hears stops by itself: librdkafka counts the session from the last answer to a
 //! heartbeat, and a process that was frozen finds out here, by the gap between two of its own rounds, before it does anything.
@@ -161,7 +161,7 @@ impl Drop for Writing {
 fn take_part(settings: &GroupLeaseSettings, shared: &Arc<Shared>) {
     while !shared.ended.load(Ordering::SeqCst) {
         match consumer(settings, shared) {
-            Ok(consumer) => serve(&consumer, &settings.topic, shared),
+            Ok(consumer) => serve(&consumer, shared),
             Err(problem) => {
                 tracing::warn!(group = %settings.group, %problem, "the lease cannot be asked for");
                 pause(shared, Duration::from_secs(5));
@@ -184,7 +184,12 @@ fn consumer(settings: &GroupLeaseSettings, shared: &Arc<Shared>) -> Result<BaseC
     for (key, value) in (settings.properties)()? {
         config.set(key, String::from_utf8_lossy(value.expose()));
     }
+    // The first partition goes to the member whose id comes first, and ids begin with this: who joins later never takes the lease from
+    // one that runs.
+    let oldest_first = format!("driftless-{:015}", jiff::Timestamp::now().as_millisecond());
     config
+        .set("client.id", oldest_first)
+        .set("client.rack", "")
         .set("group.id", &settings.group)
         .set("group.protocol", "classic")
         .set("partition.assignment.strategy", "range")
@@ -203,7 +208,7 @@ fn consumer(settings: &GroupLeaseSettings, shared: &Arc<Shared>) -> Result<BaseC
 }
 
 /// Comes round until the lease ends, or the group does not take this member in for a while.
-fn serve(consumer: &BaseConsumer<Member>, topic: &str, shared: &Shared) {
+fn serve(consumer: &BaseConsumer<Member>, shared: &Shared) {
     let mut last_membership = Instant::now();
     let (mut last, mut last_on_the_wall) = (Instant::now(), jiff::Timestamp::now());
     shared.note_round();
@@ -218,11 +223,7 @@ fn serve(consumer: &BaseConsumer<Member>, topic: &str, shared: &Shared) {
         if !was_handing_over && (now - last >= LONGEST_GAP || slept >= LONGEST_GAP) {
             tracing::warn!("this process stood still, so the lease is asked for anew");
             shared.lose();
-            consumer.unsubscribe();
-            if let Err(error) = consumer.subscribe(&[topic]) {
-                tracing::warn!(problem = %error, "the lease cannot be asked for");
-                return;
-            }
+            return;
         }
         (last, last_on_the_wall) = (now, on_the_wall);
         shared.note_round();

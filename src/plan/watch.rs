@@ -2,7 +2,7 @@
 //!
 //! Pure: the memory, a plan, a report and the time go in, the next memory comes out.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -51,6 +51,7 @@ pub fn seen(memory: &mut DriftMemory, plan: &Plan, now: Timestamp) {
         settle_times(record, now);
         if counts(record, now) {
             record.checks = record.checks.saturating_add(1);
+            record.first_check.get_or_insert(now);
             record.last_check = Some(now);
         }
         note_move(record, Some(seal::observed_digest(action)), now);
@@ -62,7 +63,7 @@ pub fn seen(memory: &mut DriftMemory, plan: &Plan, now: Timestamp) {
             continue;
         }
         settle_times(record, now);
-        (record.checks, record.last_check) = (0, None);
+        forget_checks(record);
         note_move(record, None, now);
         if adopted.contains(id) {
             // Git took over what the cluster has: there is nothing to fight about any more.
@@ -88,11 +89,22 @@ pub fn applied(memory: &mut DriftMemory, plan: &Plan, report: &ApplyReport, now:
                 record.contested = record.corrections.len() >= MOST_CORRECTIONS;
                 (record.last_move, record.observed) = (Some(now), None);
                 // What drifts after this is another drift.
-                (record.checks, record.last_check) = (0, None);
+                forget_checks(record);
             }
         }
     }
     forget_what_is_over(memory, now);
+}
+
+/// Returns since when each drift of the plan was seen, by the id of the action that repairs it.
+pub fn since(memory: &DriftMemory, plan: &Plan) -> BTreeMap<String, Timestamp> {
+    let first =
+        |(id, action): (ResourceId, &Action)| Some((action.id.clone(), memory.resources.get(&id)?.first_check?));
+    drifts(plan).filter_map(first).collect()
+}
+
+fn forget_checks(record: &mut DriftRecord) {
+    (record.checks, record.first_check, record.last_check) = (0, None, None);
 }
 
 /// The drift of a plan that only the cluster made.
@@ -124,6 +136,7 @@ fn settle_times(record: &mut DriftRecord, now: Timestamp) {
     let recent = |at: &Timestamp| *at <= now && now.duration_since(*at) < QUIET;
     record.corrections.retain(recent);
     record.last_move = record.last_move.map(|at| at.min(now));
+    record.first_check = record.first_check.map(|at| at.min(now));
     record.last_check = record.last_check.map(|at| at.min(now));
 }
 

@@ -1,7 +1,7 @@
 //! The agent's HTTP server, as whoever asks sees it: who may ask, what is answered, and what cannot wear it out.
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -15,6 +15,7 @@ use openssl::x509::{X509, X509Builder, X509NameBuilder};
 use serde_json::Value;
 
 use crate::agent_support::{AgentDesk, RunningAgent};
+use crate::support::ports::free_port;
 
 /// What came back.
 pub(crate) struct Answer {
@@ -37,15 +38,10 @@ impl Answer {
     }
 }
 
-/// Returns a port that nobody uses.
-pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("bound").port()
-}
-
 /// Sends a request as it is, and reads to the end.
 fn send(port: u16, request: &str) -> Option<Answer> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
-    stream.set_read_timeout(Some(Duration::from_secs(40))).ok()?;
+    stream.set_read_timeout(Some(Duration::from_secs(100))).ok()?;
     stream.write_all(request.as_bytes()).ok()?;
     let mut text = String::new();
     stream.read_to_string(&mut text).ok()?;
@@ -151,8 +147,8 @@ fn who_has_no_token_sees_health_and_nothing_else() {
     assert_eq!(ask(port, "GET", "/", &["Authorization: Bearer another-horse-battery"]).status, 200);
     std::fs::remove_file(world.desk.path().join("token")).expect("removed");
     assert_eq!(ask(port, "GET", "/", &["Authorization: Bearer another-horse-battery"]).status, 503);
-    let log = agent.log();
-    assert!(log.contains("nobody can log in") && !log.contains("horse"), "{log}");
+    agent.eventually("the log says so", || agent.log().contains("nobody can log in"));
+    assert!(!agent.log().contains("horse"), "{}", agent.log());
     assert_eq!(agent.end(), Some(0));
 }
 
@@ -205,11 +201,11 @@ fn slow_and_endless_requests_wear_nothing_out() {
         })
         .collect();
     assert_eq!(ask(port, "GET", "/healthz", &[]).status, 200);
-    assert!(started.elapsed() < Duration::from_secs(35), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(90), "{:?}", started.elapsed());
     // They keep nobody from ending either.
     let ending = Instant::now();
     assert_eq!(agent.end(), Some(0));
-    assert!(ending.elapsed() < Duration::from_secs(10), "{:?}", ending.elapsed());
+    assert!(ending.elapsed() < Duration::from_secs(25), "{:?}", ending.elapsed());
     drop(slow);
 }
 

@@ -1,12 +1,13 @@
 //! The agent as a daemon, as a process: what wakes it, what it survives, how it ends, and what it shows over HTTP.
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::agent_support::{AgentDesk, RunningAgent, eventually, topic};
+use crate::support::ports::free_port;
 
 pub(crate) fn is_synced(world: &AgentDesk) -> bool {
     world.reported("status.json").is_some() && world.status().0 == "Synced"
@@ -70,8 +71,8 @@ pub(crate) fn get(port: u16, path: &str) -> Option<(String, String)> {
 
 #[test]
 fn health_metrics_status_and_plan_are_served_on_loopback_only() {
-    let port = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("bound").port();
-    let http = format!("http: {{listen: '127.0.0.1:{port}'}}");
+    let port = free_port();
+    let http = format!("http: {{listen: '127.0.0.1:{port}'}}\ndrift: {{schedule: '0 0 0 1 1 *'}}");
     let world = AgentDesk::new(&http);
     let agent = RunningAgent::start(&world);
     let ready = || get(port, "/readyz").is_some_and(|(line, _)| line.contains("200"));

@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -14,6 +14,7 @@ use serde_json::Value;
 use crate::agent_support::AgentDesk;
 use crate::git_support::write;
 use crate::support::brokers::{Client, KafkaEnv};
+use crate::support::ports::free_port;
 
 /// A running agent; killed with the value.
 pub(crate) struct Agent<'a> {
@@ -26,11 +27,6 @@ pub(crate) struct Agent<'a> {
 /// The settings that lead an agent to a real cluster.
 pub(crate) fn of_kafka(kafka: &KafkaEnv, client: Client) -> String {
     format!("cluster: {{propertiesFile: {}}}", kafka.properties(client).display())
-}
-
-/// Returns a port that nobody listens on at the moment.
-pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("bound").port()
 }
 
 /// Writes the settings `NAME.yaml`: an agent of this desk with its own state, and these lines.
@@ -90,7 +86,7 @@ impl<'a> Agent<'a> {
     pub(crate) fn end(mut self) -> (Option<i32>, Duration) {
         let started = Instant::now();
         self.signal("TERM");
-        while started.elapsed() < Duration::from_secs(40) {
+        while started.elapsed() < Duration::from_secs(60) {
             if let Some(status) = self.child.try_wait().expect("waited") {
                 return (status.code(), started.elapsed());
             }

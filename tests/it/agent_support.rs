@@ -125,6 +125,12 @@ impl AgentDesk {
         (text(&status["sync"]), text(&conditions[0]["reason"]), text(&conditions[2]["status"]))
     }
 
+    /// Whether the report at the remote says that this revision is applied, and nothing is left.
+    pub(crate) fn has_applied(&self, revision: &str) -> bool {
+        let applied = format!("\"lastAppliedRevision\": \"{revision}\"");
+        self.reported("status.json").is_some_and(|status| status.contains(&applied)) && self.status().0 == "Synced"
+    }
+
     /// The subjects of the report branch at the remote, newest first.
     pub(crate) fn subjects(&self) -> Vec<String> {
         git(&self.remote(), &["log", "--format=%s", "driftless/prod"]).lines().map(str::to_owned).collect()
@@ -150,7 +156,10 @@ impl AgentDesk {
         let text = std::fs::read_to_string(&file).expect("there");
         let millis = |hours: u64| (hours * 3_600_000).to_string();
         assert!(text.contains(&millis(from_hours)), "{text}");
-        std::fs::write(file, text.replace(&millis(from_hours), &millis(to_hours))).expect("written");
+        // At once: an agent that looks meanwhile must not find half a file.
+        let new = self.desk.path().join("changed-by-hand");
+        std::fs::write(&new, text.replace(&millis(from_hours), &millis(to_hours))).expect("written");
+        std::fs::rename(new, file).expect("renamed");
     }
 
     /// Every file of the cluster with its content.
@@ -220,7 +229,7 @@ impl RunningAgent {
     /// Ends it as systemd does; returns the exit code.
     pub(crate) fn end(mut self) -> Option<i32> {
         self.signal("TERM");
-        for _ in 0..600 {
+        for _ in 0..1_200 {
             if let Some(status) = self.child.try_wait().expect("waited") {
                 return status.code();
             }

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::agent_support::AgentDesk;
 use crate::deploy_support::{deploy_tools, program, root, says, text};
+use crate::support::ports::free_port;
 
 const UNIT: &str = "deploy/systemd/driftless@.service";
 const ALERTS: &str = "deploy/helm/driftless/alerts.yaml";
@@ -218,7 +219,7 @@ fn probes_and_monitor_of_the_chart_get_their_answers_and_nobody_else_does() {
     assert_eq!(monitor["authorization"]["credentials"], json!({"name": "driftless-http", "key": "token"}));
     let probe =
         |name: &str| pod(&manifests)["containers"][0][name]["httpGet"]["path"].as_str().expect("a path").to_owned();
-    let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port").port();
+    let port = free_port();
     let mut agent = pod_on(&world, &manifests, port).stderr(Stdio::null()).spawn().expect("starts");
     let ready = (0..150).any(|_| {
         std::thread::sleep(Duration::from_millis(200));

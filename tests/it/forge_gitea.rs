@@ -61,9 +61,7 @@ impl World {
         let kafka = brokers::kafka(KafkaVersion::V4)?;
         let gitea = Gitea::new().await?;
         let directory = tempfile::tempdir().expect("a directory");
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-        let port = listener.local_addr().expect("bound").port();
-        let world = Self { gitea, kafka, directory, agent: None, port };
+        let world = Self { gitea, kafka, directory, agent: None, port: crate::support::ports::free_port() };
         git(world.path(), &["init", "-q", "-b", "main", "clone"]);
         git(world.path(), &["init", "-q", "--bare", "-b", "main", "reports.git"]);
         Some(world)

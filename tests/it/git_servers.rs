@@ -2,7 +2,7 @@
 //! agent follows and reports through both; wrong keys, certificates and passwords are told apart and nothing is applied.
 
 use std::io::Write;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -11,6 +11,7 @@ use std::time::Duration;
 use crate::agent_loop::is_synced;
 use crate::agent_support::{AgentDesk, RunningAgent, eventually, topic};
 use crate::git_support::{git, is_there, write};
+use crate::support::ports::free_port;
 
 /// A server of a test; ends with the value.
 struct Served {
@@ -25,10 +26,6 @@ impl Drop for Served {
             drop(process.wait());
         }
     }
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("bound").port()
 }
 
 #[track_caller]
@@ -151,6 +148,7 @@ fn an_agent_works_through_a_real_ssh_server_and_only_the_right_one() {
             "the configured ssh key",
         ),
         ("no key", "sshKeyFile: nowhere, knownHostsFile: known", "nowhere"),
+        ("no passphrase", "sshKeyFile: id-locked, knownHostsFile: known", "has a passphrase"),
         (
             "a wrong passphrase",
             "sshKeyFile: id-locked, sshKeyPassphraseFile: passphrase-wrong, knownHostsFile: known",

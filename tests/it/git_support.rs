@@ -1,10 +1,12 @@
 //! Repositories for the tests of the git adapter, made and looked at with the program `git`, not with our code.
 #![allow(clippy::unwrap_used, reason = "helpers of tests panic like tests")]
 
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
+
+use crate::support::ports::free_port;
 
 /// A directory that is removed with the value.
 pub(crate) struct Sandbox {
@@ -109,7 +111,7 @@ impl Server {
         if !program.exists() {
             return None;
         }
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let process = Command::new(program)
             .args(["--export-all", "--enable=receive-pack", "--listen=127.0.0.1"])
             .arg(format!("--port={port}"))

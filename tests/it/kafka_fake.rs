@@ -1,6 +1,7 @@
 //! What the Kafka adapter does when brokers misbehave: a broker of a few lines, on loopback.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -323,6 +324,26 @@ async fn only_throttled_topics_are_sent_again_after_the_time_that_was_asked_for(
     let start = Instant::now();
     assert_eq!(perform(&fake.cluster(), &["a", "b", "c"]).await, [Ok(()), Ok(()), Ok(())]);
     assert!(start.elapsed() >= Duration::from_millis(300));
+}
+
+#[tokio::test]
+async fn what_is_left_of_a_batch_is_not_sent_again_when_the_lease_was_lost_meanwhile() {
+    let holds = Arc::new(AtomicBool::new(true));
+    let lost = Arc::clone(&holds);
+    let fake = Fake::start(1, move |fake, asked| match asked.api {
+        ApiKey::CreateTopics => {
+            lost.store(false, Ordering::SeqCst);
+            created(&asked, 10, |name| if name == "b" { THROTTLING_QUOTA_EXCEEDED } else { 0 })
+        }
+        _ => fake.usual(&asked, 1),
+    })
+    .await;
+    let cluster = fake.cluster().while_it_may(Arc::new(move || holds.load(Ordering::SeqCst)));
+    let results = perform(&cluster, &["a", "b"]).await;
+    assert_eq!(results[0], Ok(()));
+    let error = results[1].as_ref().expect_err("not made");
+    assert_eq!((error.code.as_str(), error.unchanged), ("NOT_SENT", true), "{error:?}");
+    assert_eq!(fake.asked("CreateTopics").len(), 1);
 }
 
 #[tokio::test]

@@ -1,12 +1,12 @@
 //! The integration tests, one binary: the architecture's rules, the command line, git, the real brokers and Prometheus.
 
+mod agent_clock;
 mod agent_events;
 mod agent_faults;
 mod agent_faults_cluster;
 mod agent_hostile;
 mod agent_http;
 mod agent_lease;
-mod agent_long;
 mod agent_loop;
 mod agent_once;
 mod agent_process;
@@ -61,5 +61,6 @@ mod support {
     pub(crate) mod facts;
     pub(crate) mod gitea;
     pub(crate) mod oracles;
+    pub(crate) mod ports;
     pub(crate) mod repository;
 }

@@ -12,9 +12,9 @@ use driftless::report::status::{PassOutcome, Problem, ProblemReason, StatusRepor
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::agent_http::free_port;
 use crate::agent_support::{AgentDesk, RunningAgent};
 use crate::support::browser::{Browser, browser};
+use crate::support::ports::free_port;
 
 const REVISION: &str = "1a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d";
 

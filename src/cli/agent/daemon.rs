@@ -16,7 +16,7 @@ use crate::agent::hooks::{self, Hooks};
 use crate::agent::http::{self, Door, Server};
 use crate::agent::metrics::Metrics;
 use crate::agent::watch::{self as files, Watch};
-use crate::agent::{Following, Known, Pace, PassResult, Wakes, Woken, follow};
+use crate::agent::{Following, Known, LONGEST_END, Pace, PassResult, Wakes, Woken, follow};
 use crate::cli::clock::SystemClock;
 use crate::cli::console::Console;
 use crate::cli::error::CommandError;
@@ -64,7 +64,7 @@ pub(super) async fn run(path: &Path, settings: AgentSettings, console: &Console)
     let wakes =
         Wakes { ended: shutdown.ended.clone(), look: Arc::clone(&shutdown.look), fetch, pass: Arc::new(Notify::new()) };
     // Only who holds the lease writes to the forge.
-    let (writes, may_write) = watch::channel(lease.holds(&settings.environment));
+    let (writes, may_write) = watch::channel(lease.mine().borrow().contains(&settings.environment));
     let leading = tokio::spawn(lease::watch(
         Arc::clone(&lease),
         settings.lease.is_some(),
@@ -75,6 +75,7 @@ pub(super) async fn run(path: &Path, settings: AgentSettings, console: &Console)
         Arc::clone(&wakes.pass),
     ));
     tracing::info!(environment = %settings.environment, source = %settings.source.url.shown(), "the agent starts");
+    let at_last = tokio::spawn(end_at_last(shutdown.ended.clone(), Arc::clone(&lease)));
     loop {
         let woken = {
             let _watches = watch(path, &settings, &wakes);
@@ -107,6 +108,7 @@ pub(super) async fn run(path: &Path, settings: AgentSettings, console: &Console)
             },
         }
     }
+    at_last.abort();
     lease.give_up().await;
     leading.abort();
     // It was aborted, or had ended.
@@ -120,6 +122,17 @@ pub(super) async fn run(path: &Path, settings: AgentSettings, console: &Console)
     }
     tracing::info!("the agent ended");
     Ok(Exit::Done)
+}
+
+/// Ends the process when the pass does not let go of its thread after a request to end: libgit2 waits for a server for as long as
+/// that says a little something. While git is waited for, nothing is on its way to the cluster.
+async fn end_at_last(mut ended: watch::Receiver<bool>, lease: Arc<dyn Lease>) {
+    // A sender that is gone belongs to a process that ends.
+    let _ = ended.wait_for(|ended| *ended).await;
+    tokio::time::sleep(LONGEST_END + Duration::from_secs(1)).await;
+    tracing::warn!("git does not come back, so the agent ends without waiting for it");
+    lease.give_up().await;
+    std::process::exit(i32::from(Exit::Done.code()));
 }
 
 fn door(settings: &HttpSettings) -> Result<Door, CommandError> {
@@ -225,7 +238,7 @@ impl Following for Followed<'_> {
             return Some(head);
         }
         tracing::info!(revision = %head, "the branch moved, and nothing of this environment");
-        self.board.metrics.see(&head);
+        self.board.see(&head);
         known.revision = head;
         Some(of_pass.clone())
     }

@@ -48,7 +48,7 @@ pub(super) async fn wait_for(lease: &dyn Lease, environment: &str) {
     let _ = tokio::time::timeout(LONGEST_WAIT, mine.wait_for(|mine| mine.contains(environment))).await;
 }
 
-/// Shows and tells who acts, and wakes the loop whenever that changes.
+/// Shows and tells who acts, and wakes the loop whenever that changes from what it was at the start: what `writes` has.
 pub(super) async fn watch(
     lease: Arc<dyn Lease>,
     has_lease: bool,
@@ -59,10 +59,11 @@ pub(super) async fn watch(
     pass: Arc<tokio::sync::Notify>,
 ) {
     let mut mine = lease.mine();
-    let mut led = None;
+    let (mut led, led_at_start) = (None, *writes.borrow());
     loop {
         let leads = mine.borrow_and_update().contains(&environment);
-        if led.replace(leads) != Some(leads) {
+        let before = led.replace(leads);
+        if before != Some(leads) {
             writes.send_replace(leads);
             board.metrics.note_leader(leads);
             if has_lease {
@@ -70,8 +71,8 @@ pub(super) async fn watch(
             }
             tracing::info!(%environment, leads, "lease");
             telling.lease(&environment, leads);
-            // Without a lease the first pass was made as the one that acts.
-            if has_lease {
+            // The first pass is made at once, as what this agent was when it started.
+            if before.unwrap_or(led_at_start) != leads {
                 pass.notify_one();
             }
         }

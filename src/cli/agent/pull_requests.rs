@@ -15,7 +15,7 @@ use crate::agent::pull_requests::{
 use crate::agent::{PassResult, WhatToDo};
 use crate::cli::arguments::RuleArgs;
 use crate::cli::clock::SystemClock;
-use crate::cli::cluster;
+use crate::cli::cluster::{self, Attached};
 use crate::cli::error::CommandError;
 use crate::cli::{desired, repository, session};
 use crate::config::settings::{AgentSettings, ForgeLogin, ForgeSettings, ForgeType};
@@ -166,7 +166,7 @@ fn opener(
         let open = || -> Result<Opened, CommandError> {
             let no_options = RuleArgs { rules_directory: None, rules_reload_url: None };
             Ok(Opened {
-                cluster: cluster::open_for_agent(&settings.cluster.access, Access::ReadOnly, None)?,
+                cluster: cluster::open_for_agent(&settings.cluster.access, Access::ReadOnly, Attached::default())?,
                 cluster_id: memory.read()?.cluster_id,
                 rules: no_options.directory(Some(&settings))?.map(session::open_rules).transpose()?,
                 // What earlier checks saw is the pass's business; a plan for reviewers shows all drift.
