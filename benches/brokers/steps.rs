@@ -17,7 +17,7 @@ use driftless::domain::snapshot::{Snapshot, SnapshotFile};
 use driftless::git::{GitReportBranch, ReportBranchSettings, WorkTreeSource};
 use driftless::kafka::KafkaCluster;
 use driftless::kafka::properties::ClientProperties;
-use driftless::manifest::{self, LoadOptions};
+use driftless::manifest::{self, Documents};
 use driftless::plan::apply_report::Outcome;
 use driftless::plan::diff::plan as compare;
 use driftless::plan::input::{PasswordStates, PlanInput, PlanOptions};
@@ -81,7 +81,7 @@ pub(crate) fn plan(repository: &Path, bootstrap: &str) {
 async fn read(snapshot: Snapshot, repository: &Path, bootstrap: &str) -> (Loaded, Observation) {
     let branch = GitReportBranch::open(repository, "bench", ReportBranchSettings::default()).expect("a repository");
     let cluster = cluster(bootstrap, Access::ReadOnly);
-    let loading = tokio::task::spawn_blocking(move || manifest::load(&snapshot, "bench", &LoadOptions::default()));
+    let loading = tokio::task::spawn_blocking(move || manifest::load(&snapshot, "bench", Documents::Keep));
     let (loaded, observation) = futures::join!(loading, reconcile::observe(&cluster, None, Some(Arc::new(branch))));
     (loaded.expect("loading does not panic"), observation.expect("a readable cluster and past"))
 }
@@ -96,7 +96,7 @@ pub(crate) fn create(names: &[String], bootstrap: &str) -> (f64, f64) {
     let settings = "apiVersion: driftless.dev/v1\nkind: Repository\nenvironments:\n  bench: {layers: [base]}\n";
     snapshot.files.insert("driftless.yaml".to_owned(), file(settings));
     snapshot.files.insert("base/topics.yaml".to_owned(), file(&crate::workload::topic_manifests(names)));
-    let (desired, problems) = manifest::load(&snapshot, "bench", &LoadOptions::default());
+    let (desired, problems) = manifest::load(&snapshot, "bench", Documents::Keep);
     let desired = desired.unwrap_or_else(|| panic!("{problems:?}"));
     let cluster = Timed { inner: cluster(bootstrap, Access::ReadWrite), accepted: Mutex::default() };
     let runtime = runtime();

@@ -86,7 +86,10 @@ fn connect(
     attached: Attached,
 ) -> Result<Box<dyn Cluster>, CommandError> {
     for key in properties.ignored() {
-        tracing::info!(%key, "property has no meaning here");
+        match ClientProperties::meant(key) {
+            Some(meant) => tracing::warn!(%key, %meant, "property has no meaning here; another was probably meant"),
+            None => tracing::info!(%key, "property has no meaning here"),
+        }
     }
     let mut cluster = KafkaCluster::new(properties, bootstrap, allowed)?;
     if let Some(tally) = attached.tally {
@@ -119,6 +122,9 @@ fn invalid(what: &str, problems: Vec<Diagnostic>) -> CommandError {
 
 /// Opens the directory cluster, writable even for a plan: only then does it answer dry runs as brokers do.
 fn directory_cluster(directory: &Path) -> Result<Box<dyn Cluster>, CommandError> {
+    if !directory.exists() {
+        tracing::warn!(directory = %directory.display(), "there is no such directory, so an empty cluster is made there");
+    }
     Ok(Box::new(DirectoryCluster::open(directory, Access::ReadWrite)?))
 }
 

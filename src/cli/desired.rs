@@ -5,7 +5,7 @@ use crate::agent::pull_requests::Proposed;
 use crate::domain::desired::DesiredState;
 use crate::domain::diagnostic::Diagnostic;
 use crate::domain::snapshot::{Snapshot, SnapshotFile};
-use crate::manifest::{self, Documents, LoadOptions, RepositoryFile};
+use crate::manifest::{self, Documents, RepositoryFile};
 use crate::policy::{self, Pack};
 
 /// An environment that was loaded without an error.
@@ -56,8 +56,7 @@ fn load_files(
     environment: &str,
     documents: Documents,
 ) -> Result<(DesiredState, Vec<Diagnostic>), CommandError> {
-    let options = LoadOptions { documents, ..LoadOptions::default() };
-    let (desired, diagnostics) = manifest::load(snapshot, environment, &options);
+    let (desired, diagnostics) = manifest::load(snapshot, environment, documents);
     match desired {
         Some(desired) => Ok((desired, diagnostics)),
         None => {

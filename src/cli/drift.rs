@@ -2,7 +2,7 @@
 
 use super::arguments::{ClusterArgs, OutputFormat, RepositoryArgs, RuleArgs, SecretArgs, StateArgs};
 use super::console::Console;
-use super::error::CommandError;
+use super::error::{CommandError, ErrorKind};
 use super::exit::Exit;
 use super::passwords::Need;
 use super::session::{Session, SessionArgs, Wanted};
@@ -53,6 +53,10 @@ pub(super) async fn run(arguments: &DriftArgs, console: &Console) -> Result<Exit
     let Wanted { loaded, secrets, source } = wanted;
     let pass = session.pass(&secrets, &loaded.packs);
     let planned = pass.plan(observation, &loaded.desired, &source).await?;
+    if let Some(finding) = planned.plan.other_cluster() {
+        let error = CommandError::new(ErrorKind::Refused, format!("{}, so nothing was compared", finding.message));
+        return Err(finding.help.iter().fold(error, |error, help| error.hint(help.clone())));
+    }
     let drift = DriftReport::new(&planned.plan);
     console.warnings(&loaded.warnings);
     console.data(&match arguments.output {

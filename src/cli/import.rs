@@ -12,12 +12,14 @@ use super::exit::Exit;
 use super::repository::Repository;
 use crate::domain::ignore::IgnoreRules;
 use crate::domain::observed::{Interest, ObservedState};
+use crate::manifest::{self, REPOSITORY_FILE};
 use crate::ports::{Access, Cluster};
 use crate::recorded::{ImportOptions, import};
 
 /// Write manifests for what the cluster holds; a plan made from them is empty
 ///
-/// Files that are there are never overwritten. System topics are left out.
+/// They go to environments/ENV, or to the last layer that driftless.yaml names for the environment. Files that are there
+/// are never overwritten. System topics, and those that driftless.yaml ignores, are left out.
 #[derive(Debug, clap::Args)]
 pub(super) struct ImportArgs {
     /// Directory of the config repository to write into; made when it is not there
@@ -38,15 +40,54 @@ pub(super) async fn run(arguments: &ImportArgs, console: &Console) -> Result<Exi
     let here = if arguments.path.is_dir() { arguments.path.as_path() } else { Path::new(".") };
     let cluster = cluster::open(&choice, &Repository::open(here, None)?, Access::ReadOnly)?;
     let observed = observe_all(cluster.as_ref()).await?;
-    let layer = format!("environments/{environment}");
-    let import = import(&observed, &ImportOptions { environment, layer, ignore: IgnoreRules::default() });
+    let Target { layer, ignore, missing } = target(&arguments.path, &environment)?;
+    let import = import(&observed, &ImportOptions { environment, layer, ignore });
     let written = write(&arguments.path, import.files, import.repository_file)?;
     for note in &import.notes {
         console.note(&format!("note: {note}"));
     }
     console.data(&written.iter().map(|path| format!("{path}\n")).collect::<String>())?;
-    console.note(&format!("{} files written. Look at them, then run `driftless validate`.", written.len()));
+    console.note(&match written.len() {
+        0 => "Nothing was written: every file is there already.".to_owned(),
+        1 => "1 file written. Look at it, then run `driftless validate`.".to_owned(),
+        n_files => format!("{n_files} files written. Look at them, then run `driftless validate`."),
+    });
+    if let Some(missing) = missing {
+        console.note(&missing);
+    }
     Ok(Exit::Done)
+}
+
+/// Where an import goes.
+struct Target {
+    layer: String,
+    ignore: IgnoreRules,
+    /// What `driftless.yaml` needs before the files count.
+    missing: Option<String>,
+}
+
+/// Finds the layer of an environment: the one of its own name, or the last, which only patches others. A repository without
+/// `driftless.yaml` gets one.
+fn target(root: &Path, environment: &str) -> Result<Target, CommandError> {
+    let own = format!("environments/{environment}");
+    if !root.join(REPOSITORY_FILE).exists() {
+        return Ok(Target { layer: own, ignore: IgnoreRules::default(), missing: None });
+    }
+    let (file, problems) = manifest::environments(&Repository::open(root, None)?.snapshot()?);
+    let Some(file) = file else {
+        return Err(CommandError::failed("`driftless.yaml` is not valid, so nothing was written").diagnostics(problems));
+    };
+    let (layer, missing) = match file.environments.get(environment).map(|found| &found.layers) {
+        Some(layers) if layers.contains(&own) => (own, None),
+        Some(layers) => (layers.last().cloned().unwrap_or(own), None),
+        None => {
+            let missing = format!(
+                "driftless.yaml does not name `{environment}`: add `{environment}: {{layers: [{own}]}}` below `environments`."
+            );
+            (own, Some(missing))
+        }
+    };
+    Ok(Target { layer, ignore: file.ignore, missing })
 }
 
 /// Reads everything, the brokers' own configs too: which brokers there are is asked first.
@@ -94,5 +135,3 @@ fn write(root: &Path, files: BTreeMap<String, Vec<u8>>, repository: String) -> R
     }
     Ok(files.into_keys().collect())
 }
-
-const REPOSITORY_FILE: &str = "driftless.yaml";

@@ -6,7 +6,7 @@ use super::console::Console;
 use super::error::CommandError;
 use super::exit::Exit;
 use super::{desired, explain};
-use crate::manifest::{self, LoadOptions};
+use crate::manifest::{self, Documents};
 use crate::policy::{self, PolicyInput};
 use crate::ports::Clock;
 use crate::report::validation::{EnvironmentReport, ValidationReport};
@@ -39,7 +39,7 @@ pub(super) fn run(arguments: &ValidateArgs, console: &Console) -> Result<Exit, C
     };
     let mut environments = Vec::new();
     for environment in &wanted {
-        let (desired, problems) = manifest::load(&snapshot, environment, &LoadOptions::default());
+        let (desired, problems) = manifest::load(&snapshot, environment, Documents::Keep);
         diagnostics.extend(problems);
         if let Some(desired) = desired {
             let packs = desired::packs(&snapshot, &desired.policy_directories)?;

@@ -23,6 +23,11 @@ pub const OLDEST_VERSION: KafkaVersion = (3, 6);
 /// The newest version that the tables cover.
 pub const NEWEST_VERSION: KafkaVersion = (4, 4);
 
+/// Writes a version as people do.
+pub fn version_text((major, minor): KafkaVersion) -> String {
+    format!("{major}.{minor}")
+}
+
 /// Prefixes of keys that other vendors' brokers add. Kafka itself refuses them.
 pub const VENDOR_PREFIXES: [&str; 4] = ["confluent.", "redpanda.", "aws.", "eventhubs."];
 

@@ -11,7 +11,33 @@ use java_properties::{LineContent, PropertiesIter};
 use self::reader::read;
 use super::address::Address;
 use crate::domain::diagnostic::{Diagnostic, Location};
+use crate::domain::nearest::nearest;
 use crate::domain::secret::Secret;
+
+/// The properties that have a meaning here.
+const KNOWN: &[&str] = &[
+    "bootstrap.servers",
+    "client.id",
+    "config.providers",
+    "default.api.timeout.ms",
+    "request.timeout.ms",
+    "retry.backoff.ms",
+    "sasl.jaas.config",
+    "sasl.mechanism",
+    "security.protocol",
+    "socket.connection.setup.timeout.ms",
+    "ssl.endpoint.identification.algorithm",
+    "ssl.key.password",
+    "ssl.keystore.certificate.chain",
+    "ssl.keystore.key",
+    "ssl.keystore.location",
+    "ssl.keystore.password",
+    "ssl.keystore.type",
+    "ssl.truststore.certificates",
+    "ssl.truststore.location",
+    "ssl.truststore.password",
+    "ssl.truststore.type",
+];
 
 /// The code of every diagnostic about a client property.
 pub const INVALID_CLIENT_PROPERTY: &str = "invalid-client-property";
@@ -149,6 +175,11 @@ impl ClientProperties {
     /// Returns the keys that have no meaning here, and were passed over as Kafka's own clients do: for a log line.
     pub fn ignored(&self) -> &BTreeSet<String> {
         &self.ignored
+    }
+
+    /// Returns the property that a key without a meaning was probably meant for.
+    pub fn meant(key: &str) -> Option<&'static str> {
+        nearest(key, KNOWN.iter().copied())
     }
 
     /// Returns the settings' own bootstrap servers, `host:port`; may be none.

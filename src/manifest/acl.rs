@@ -239,7 +239,7 @@ pub(crate) fn add_bindings(
     principal_span: Span,
     rules: &[AclRule],
     management: Management,
-    collector: &mut Collector<'_>,
+    collector: &mut Collector,
 ) {
     if management == Management::Managed && !collector.state.acl_principals.contains_key(principal) {
         collector.state.acl_principals.insert(principal.clone(), collector.sink.location(principal_span));
@@ -272,7 +272,7 @@ pub(crate) fn add_bindings(
 }
 
 /// Reads a `KafkaAcl` and adds its bindings.
-pub(crate) fn read(merged: &Merged, header: &Header<'_>, collector: &mut Collector<'_>) {
+pub(crate) fn read(merged: &Merged, header: &Header<'_>, collector: &mut Collector) {
     let sink = &mut collector.sink;
     let Some(top) = Fields::open(&merged.node, "a KafkaAcl", &["apiVersion", "kind", "metadata", "spec"], sink) else {
         return;

@@ -17,7 +17,7 @@ use super::sink::Sink;
 use super::yaml::shorten;
 
 /// Reads an `Approval` and adds it.
-pub(crate) fn read_approval(merged: &Merged, header: &Header<'_>, collector: &mut Collector<'_>) {
+pub(crate) fn read_approval(merged: &Merged, header: &Header<'_>, collector: &mut Collector) {
     let sink = &mut collector.sink;
     let Some(spec) = open_spec(merged, "an Approval", &["actions", "reason", "expires"], sink) else { return };
     let actions = texts(&spec, "actions", sink, |raw, node, sink| {
@@ -44,7 +44,7 @@ pub(crate) fn read_approval(merged: &Merged, header: &Header<'_>, collector: &mu
 }
 
 /// Reads a `PolicyException` and adds it.
-pub(crate) fn read_exception(merged: &Merged, header: &Header<'_>, collector: &mut Collector<'_>) {
+pub(crate) fn read_exception(merged: &Merged, header: &Header<'_>, collector: &mut Collector) {
     let sink = &mut collector.sink;
     let Some(spec) = open_spec(merged, "a PolicyException", &["rules", "resources", "reason", "expires"], sink) else {
         return;

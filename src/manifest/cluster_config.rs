@@ -15,7 +15,7 @@ use super::resources::Collector;
 use super::yaml::shorten;
 
 /// Reads a `KafkaClusterConfig` and adds its scopes.
-pub(crate) fn read(merged: &Merged, header: &Header<'_>, collector: &mut Collector<'_>) {
+pub(crate) fn read(merged: &Merged, header: &Header<'_>, collector: &mut Collector) {
     let sink = &mut collector.sink;
     let Some(top) =
         Fields::open(&merged.node, "a KafkaClusterConfig", &["apiVersion", "kind", "metadata", "spec"], sink)
@@ -59,12 +59,12 @@ fn add_scope(
     node: &Node,
     span: Span,
     header: &Header<'_>,
-    collector: &mut Collector<'_>,
+    collector: &mut Collector,
 ) {
     if node.is_null() {
         return;
     }
-    let version = collector.options.kafka_version;
+    let version = collector.kafka_version;
     let cluster_wide = scope == BrokerConfigScope::Default;
     let check = |key: &str, value: &str| validate_broker_value(key, value, cluster_wide, version);
     let configs = config_values::read(node, what, check, &mut collector.sink);

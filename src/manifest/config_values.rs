@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::config_catalog::{ConfigProblem, KafkaVersion};
+use crate::domain::config_catalog::{ConfigProblem, version_text};
 
 use super::codes::Code;
 use super::fields::{Fields, wrong_type};
@@ -10,6 +10,9 @@ use super::node::{Entry, Node, ScalarKind, Span, Value};
 use super::secrets::is_secret_name;
 use super::sink::Sink;
 use super::yaml::shorten;
+
+/// Ends the help of what depends on the version.
+const SAY_VERSION: &str = "`kafkaVersion` of the environment in driftless.yaml makes it certain";
 
 /// One config as it will be sent.
 #[derive(Debug)]
@@ -101,10 +104,6 @@ fn java_double(value: f64) -> String {
     }
 }
 
-fn version_text((major, minor): KafkaVersion) -> String {
-    format!("{major}.{minor}")
-}
-
 fn report(problem: &ConfigProblem, entry: &Entry, text: &str, sink: &mut Sink) {
     let key = shorten(&entry.key);
     match problem {
@@ -124,7 +123,7 @@ fn report(problem: &ConfigProblem, entry: &Entry, text: &str, sink: &mut Sink) {
             if *certain {
                 sink.error(Code::ConfigKeyVersion, entry.key_span, message, "remove it".to_owned());
             } else {
-                let help = "remove it unless every target cluster has such a version".to_owned();
+                let help = format!("remove it unless the brokers have such a version; {SAY_VERSION}");
                 sink.warning(Code::ConfigKeyVersion, entry.key_span, message, help);
             }
         }
@@ -138,7 +137,7 @@ fn report(problem: &ConfigProblem, entry: &Entry, text: &str, sink: &mut Sink) {
         }
         ConfigProblem::VersionedValue(reason) => {
             let message = format!("`{key}` cannot be `{}` on every supported version of Kafka", shorten(text));
-            sink.warning(Code::BadConfigValue, entry.value.span, message, reason.clone());
+            sink.warning(Code::BadConfigValue, entry.value.span, message, format!("{reason}; {SAY_VERSION}"));
         }
         ConfigProblem::StaticBrokerKey => {
             let help = "set it in the `server.properties` of every broker; no tool can change it in a running cluster"

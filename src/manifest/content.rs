@@ -20,8 +20,9 @@ pub fn content_digest(snapshot: &Snapshot, environment: &str) -> String {
     let settings = file.as_ref().and_then(|file| file.environments.get(environment));
     match (settings, &file) {
         (Some(settings), Some(file)) => {
-            let Environment { layers, parameters, policies, selector, location: _ } = settings;
-            part(&mut context, format!("{layers:?}{parameters:?}{policies:?}{selector:?}{:?}", file.ignore).as_bytes());
+            let Environment { layers, kafka_version, parameters, policies, selector, location: _ } = settings;
+            let decided = format!("{layers:?}{kafka_version:?}{parameters:?}{policies:?}{selector:?}{:?}", file.ignore);
+            part(&mut context, decided.as_bytes());
             let directories: Vec<&String> = layers.iter().chain(policies).collect();
             for (path, content) in &snapshot.files {
                 let counts = path.starts_with(SECRETS) || directories.iter().any(|directory| is_in(path, directory));

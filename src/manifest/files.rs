@@ -73,7 +73,7 @@ pub(crate) fn read_layer(
     layer: &str,
     layers: &mut Layers<'_>,
     n_nodes: &mut usize,
-    collector: &mut Collector<'_>,
+    collector: &mut Collector,
 ) {
     let prefix = if layer == "." { String::new() } else { format!("{layer}/") };
     let mut n_files = 0;
@@ -102,7 +102,7 @@ pub(crate) fn read_layer(
     }
 }
 
-fn report_missing(layer: &str, exists: bool, collector: &mut Collector<'_>) {
+fn report_missing(layer: &str, exists: bool, collector: &mut Collector) {
     let (code, message) = match exists {
         true => (Code::EmptyLayer, format!("the layer `{layer}` holds no `.yaml` or `.yml` file")),
         false => (Code::MissingLayer, format!("the layer `{layer}` does not exist")),
@@ -117,7 +117,7 @@ fn read_file(
     content: &SnapshotFile,
     layers: &mut Layers<'_>,
     n_nodes: &mut usize,
-    collector: &mut Collector<'_>,
+    collector: &mut Collector,
 ) {
     let file = collector.sink.add_file(path);
     let left = MAX_NODES_OF_A_LOAD.saturating_sub(*n_nodes);
@@ -153,7 +153,7 @@ fn add_document(
     has_rules: &mut bool,
     depth: usize,
     layers: &mut Layers<'_>,
-    collector: &mut Collector<'_>,
+    collector: &mut Collector,
 ) {
     let sink = &mut collector.sink;
     let identity = identify(&root, sink);

@@ -37,7 +37,6 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use crate::domain::config_catalog::KafkaVersion;
 use crate::domain::desired::DesiredState;
 use crate::domain::diagnostic::Diagnostic;
 use crate::domain::snapshot::Snapshot;
@@ -50,28 +49,17 @@ use merge::Layers;
 use resources::Collector;
 use sink::Sink;
 
-/// What loading needs to know beside the files.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct LoadOptions {
-    /// The version of the target's brokers, for config keys and values. Without it, what any supported version takes
-    /// passes, with a warning where not all of them do.
-    pub kafka_version: Option<KafkaVersion>,
-    /// Whether `DesiredState::documents` is filled.
-    pub documents: Documents,
-}
-
-/// What becomes of the merged manifests after they were read. At 50,000 ACL rules they are 85 MB as JSON.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// What becomes of the merged manifests (`DesiredState::documents`) after they were read. At 50,000 ACL rules they are 85 MB as JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Documents {
     /// They are kept as JSON, for policies on documents.
-    #[default]
     Keep,
     /// They are dropped: right when the environment has no policy directories.
     Drop,
 }
 
 /// Loads one environment. The state is there only when no diagnostic is an error. Diagnostics are sorted by place.
-pub fn load(snapshot: &Snapshot, environment: &str, options: &LoadOptions) -> (Option<DesiredState>, Vec<Diagnostic>) {
+pub fn load(snapshot: &Snapshot, environment: &str, documents: Documents) -> (Option<DesiredState>, Vec<Diagnostic>) {
     let mut sink = Sink::default();
     let Some(file) = repository::read(snapshot, &mut sink) else { return (None, sink.finish()) };
     let Some(settings) = file.environments.get(environment) else {
@@ -81,7 +69,8 @@ pub fn load(snapshot: &Snapshot, environment: &str, options: &LoadOptions) -> (O
         return (None, sink.finish());
     };
     let state = DesiredState { environment: environment.to_owned(), ..DesiredState::default() };
-    let mut collector = Collector { state, sink, options, topics_by_collision_key: BTreeMap::new() };
+    let kafka_version = settings.kafka_version;
+    let mut collector = Collector { state, sink, documents, kafka_version, topics_by_collision_key: BTreeMap::new() };
     let mut layers = Layers::new(&settings.selector);
     let mut n_nodes = 0;
     for layer in &settings.layers {

@@ -47,7 +47,7 @@ pub(crate) fn add(
     limits: BTreeMap<QuotaKey, Limit>,
     header: &Header<'_>,
     management: Management,
-    collector: &mut Collector<'_>,
+    collector: &mut Collector,
 ) {
     let sink = &mut collector.sink;
     if let Some(first) = collector.state.quotas.get(&entity) {
@@ -67,7 +67,7 @@ pub(crate) fn add(
 }
 
 /// Reads a `KafkaQuota` and adds it.
-pub(crate) fn read(merged: &Merged, header: &Header<'_>, collector: &mut Collector<'_>) {
+pub(crate) fn read(merged: &Merged, header: &Header<'_>, collector: &mut Collector) {
     let sink = &mut collector.sink;
     let Some(top) = Fields::open(&merged.node, "a KafkaQuota", &["apiVersion", "kind", "metadata", "spec"], sink)
     else {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::domain::API_VERSION;
+use crate::domain::config_catalog::{KafkaVersion, NEWEST_VERSION, OLDEST_VERSION, version_text};
 use crate::domain::diagnostic::{Diagnostic, Location};
 use crate::domain::ignore::IgnoreRules;
 use crate::domain::nearest::nearest;
@@ -36,6 +37,9 @@ pub struct Environment {
     pub parameters: BTreeMap<String, serde_json::Value>,
     /// Directories of Rego below the root.
     pub policies: Vec<String>,
+    /// The version of its brokers. Without it, config keys and values that any supported version takes pass, with a warning
+    /// where not all of them do; brokers that are asked for a dry run decide.
+    pub kafka_version: Option<KafkaVersion>,
     /// Labels that a manifest must carry to belong to the environment; empty selects all.
     pub selector: BTreeMap<String, String>,
     /// Where its name stands.
@@ -43,7 +47,7 @@ pub struct Environment {
 }
 
 const EXAMPLE: &str =
-    "write one, for example:\napiVersion: driftless.dev/v1\nkind: Repository\nenvironments:\n  prod: {layers: [base]}";
+    "write one, for example `{apiVersion: driftless.dev/v1, kind: Repository, environments: {prod: {layers: [base]}}}`";
 
 /// Reads `driftless.yaml`. The file is there only when no diagnostic is an error.
 pub fn environments(snapshot: &Snapshot) -> (Option<RepositoryFile>, Vec<Diagnostic>) {
@@ -126,7 +130,7 @@ fn read_environment(
     sink: &mut Sink,
 ) -> Option<Environment> {
     let what = format!("the environment `{name}`");
-    let fields = Fields::open(node, &what, &["layers", "parameters", "policies", "selector"], sink)?;
+    let fields = Fields::open(node, &what, &["layers", "kafkaVersion", "parameters", "policies", "selector"], sink)?;
     let layers_node = fields.require("layers", sink)?;
     let layers = read_paths(layers_node, "layers", sink);
     if layers.is_empty() {
@@ -153,7 +157,31 @@ fn read_environment(
         }
     }
     let selector = fields.get("selector").map(|node| text_map(node, "selector", sink)).unwrap_or_default();
-    Some(Environment { layers, parameters, policies, selector, location })
+    let kafka_version = fields.get("kafkaVersion").and_then(|node| read_kafka_version(node, sink));
+    Some(Environment { layers, kafka_version, parameters, policies, selector, location })
+}
+
+/// Reads `4.1` or `4.1.1`, with or without quotes: as a number of YAML, 4.10 would be 4.1.
+fn read_kafka_version(node: &Node, sink: &mut Sink) -> Option<KafkaVersion> {
+    let raw = node.as_scalar().map_or("", |scalar| &*scalar.text);
+    let mut parts = raw.split('.').map(|part| part.parse::<u16>().ok());
+    let (oldest, newest) = (version_text(OLDEST_VERSION), version_text(NEWEST_VERSION));
+    match (parts.next().flatten(), parts.next().flatten()) {
+        (Some(major), Some(minor)) if (major, minor) >= OLDEST_VERSION && parts.all(|part| part.is_some()) => {
+            let version = (major, minor);
+            if version > NEWEST_VERSION {
+                let message = format!("the configs of Kafka {} are not known yet", version_text(version));
+                sink.warning(Code::BadValue, node.span, message, format!("they are checked as those of {newest}"));
+            }
+            Some(version.min(NEWEST_VERSION))
+        }
+        _ => {
+            let message = "`kafkaVersion` is not a version of Kafka that driftless knows";
+            let help = format!("write one from {oldest} to {newest}, such as \"{newest}\", or leave it out");
+            sink.error(Code::BadValue, node.span, message, help);
+            None
+        }
+    }
 }
 
 /// Reads paths below the root, without `./` and trailing `/`.

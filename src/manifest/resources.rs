@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::domain::config_catalog::KafkaVersion;
 use crate::domain::desired::{DesiredState, Document};
 use crate::domain::names::TopicName;
 
@@ -12,14 +13,16 @@ use super::merge::Merged;
 use super::node::{Node, Span};
 use super::sink::Sink;
 use super::yaml::shorten;
-use super::{Documents, LoadOptions, acl, approval, cluster_config, quota, rules, secrets, topic, user};
+use super::{Documents, acl, approval, cluster_config, quota, rules, secrets, topic, user};
 
 /// What the readers add to.
 #[derive(Debug)]
-pub(crate) struct Collector<'o> {
+pub(crate) struct Collector {
     pub(crate) state: DesiredState,
     pub(crate) sink: Sink,
-    pub(crate) options: &'o LoadOptions,
+    pub(crate) documents: Documents,
+    /// The version of the brokers, when driftless.yaml says it.
+    pub(crate) kafka_version: Option<KafkaVersion>,
     /// Topics by the form in which Kafka compares names, with the place of the name.
     pub(crate) topics_by_collision_key: BTreeMap<String, (TopicName, Span)>,
 }
@@ -33,7 +36,7 @@ impl Merged {
 }
 
 /// Reads every resource. Each is dropped as soon as it was read, so that both forms never stand in memory at once.
-pub(crate) fn read_all(merged: Vec<Merged>, collector: &mut Collector<'_>) {
+pub(crate) fn read_all(merged: Vec<Merged>, collector: &mut Collector) {
     for resource in merged {
         let mark = collector.sink.mark();
         read(&resource, collector);
@@ -44,7 +47,7 @@ pub(crate) fn read_all(merged: Vec<Merged>, collector: &mut Collector<'_>) {
             collector.sink.help_missing_fields(mark, help);
             warn_of_patch_of_nothing(&resource, &mut collector.sink);
         }
-        if collector.options.documents == Documents::Keep && !collector.sink.has_errors() {
+        if collector.documents == Documents::Keep && !collector.sink.has_errors() {
             let location = collector.sink.location(resource.document_span);
             collector.state.documents.push(Document::new(&resource.node.to_json(), location));
         }
@@ -73,7 +76,7 @@ fn warn_of_patch_of_nothing(merged: &Merged, sink: &mut Sink) {
     }
 }
 
-fn read(merged: &Merged, collector: &mut Collector<'_>) {
+fn read(merged: &Merged, collector: &mut Collector) {
     let header = Header::read(merged, &mut collector.sink);
     match merged.kind {
         Kind::PrometheusRule | Kind::RuleFile | Kind::Approval | Kind::PolicyException => {}

@@ -26,7 +26,7 @@ enum Dialect {
 }
 
 /// Reads a plain rule file and adds its groups.
-pub(crate) fn read_file(merged: &Merged, header: &Header<'_>, collector: &mut Collector<'_>) {
+pub(crate) fn read_file(merged: &Merged, header: &Header<'_>, collector: &mut Collector) {
     let Some(top) = Fields::open(&merged.node, "a rule file", &["groups"], &mut collector.sink) else { return };
     if let Some(groups) = top.get("groups") {
         read_groups(groups, Dialect::Prometheus, header, collector);
@@ -34,7 +34,7 @@ pub(crate) fn read_file(merged: &Merged, header: &Header<'_>, collector: &mut Co
 }
 
 /// Reads a `PrometheusRule` and adds its groups.
-pub(crate) fn read_resource(merged: &Merged, header: &Header<'_>, collector: &mut Collector<'_>) {
+pub(crate) fn read_resource(merged: &Merged, header: &Header<'_>, collector: &mut Collector) {
     let sink = &mut collector.sink;
     let Some(top) =
         Fields::open(&merged.node, "a PrometheusRule", &["apiVersion", "kind", "metadata", "spec", "status"], sink)
@@ -49,7 +49,7 @@ pub(crate) fn read_resource(merged: &Merged, header: &Header<'_>, collector: &mu
     }
 }
 
-fn read_groups(node: &Node, dialect: Dialect, header: &Header<'_>, collector: &mut Collector<'_>) {
+fn read_groups(node: &Node, dialect: Dialect, header: &Header<'_>, collector: &mut Collector) {
     let mut names: BTreeMap<String, Span> = BTreeMap::new();
     for item in sequence(node, "`groups`", &mut collector.sink).unwrap_or_default() {
         let Some((name, name_span, group, places)) = read_group(item, dialect, &mut collector.sink) else {

@@ -20,7 +20,7 @@ use super::yaml::shorten;
 const METADATA_TOPIC: &str = "__cluster_metadata";
 
 /// Reads a topic and adds it.
-pub(crate) fn read(merged: &Merged, header: &Header<'_>, collector: &mut Collector<'_>) {
+pub(crate) fn read(merged: &Merged, header: &Header<'_>, collector: &mut Collector) {
     let sink = &mut collector.sink;
     let Some(top) =
         Fields::open(&merged.node, "a KafkaTopic", &["apiVersion", "kind", "metadata", "spec", "status"], sink)
@@ -69,7 +69,7 @@ pub(crate) fn read(merged: &Merged, header: &Header<'_>, collector: &mut Collect
         fields.insert("replicationFactor".to_owned(), sink.location(node.span));
         integer(node, "spec.replicas", 1, i64::from(i16::MAX), sink)
     });
-    let version = collector.options.kafka_version;
+    let version = collector.kafka_version;
     let config = get("config")
         .map(|node| {
             config_values::read(node, "spec.config", |key, value| validate_topic_value(key, value, version), sink)
@@ -91,7 +91,7 @@ pub(crate) fn read(merged: &Merged, header: &Header<'_>, collector: &mut Collect
 }
 
 /// Configs that Kafka checks against each other (`LogConfig.validate`).
-fn check_together(config: &BTreeMap<String, ConfigValue>, collector: &mut Collector<'_>) {
+fn check_together(config: &BTreeMap<String, ConfigValue>, collector: &mut Collector) {
     let number = |key: &str| config.get(key).and_then(|value| value.text.trim().parse::<i64>().ok());
     let mut conflict = |key: &str, message: String, help: &str| {
         if let Some(value) = config.get(key) {
@@ -122,13 +122,7 @@ fn check_together(config: &BTreeMap<String, ConfigValue>, collector: &mut Collec
     }
 }
 
-fn add(
-    topic: Topic,
-    span: Span,
-    header: &Header<'_>,
-    fields: BTreeMap<String, Location>,
-    collector: &mut Collector<'_>,
-) {
+fn add(topic: Topic, span: Span, header: &Header<'_>, fields: BTreeMap<String, Location>, collector: &mut Collector) {
     let sink = &mut collector.sink;
     if let Some(first) = collector.topics_by_collision_key.get(&topic.name.collision_key()) {
         let (code, message, help) = if first.0 == topic.name {

@@ -35,7 +35,7 @@ const DEFAULT_ITERATIONS: i32 = 4096;
 const LONGEST_TLS_NAME: usize = 64;
 
 /// Reads a user and adds what it declares.
-pub(crate) fn read(merged: &Merged, header: &Header<'_>, collector: &mut Collector<'_>) {
+pub(crate) fn read(merged: &Merged, header: &Header<'_>, collector: &mut Collector) {
     let sink = &mut collector.sink;
     let Some(top) =
         Fields::open(&merged.node, "a KafkaUser", &["apiVersion", "kind", "metadata", "spec", "status"], sink)
@@ -154,7 +154,7 @@ fn add_credentials(
     authentication: Authentication,
     password: Option<Password>,
     header: &Header<'_>,
-    collector: &mut Collector<'_>,
+    collector: &mut Collector,
 ) {
     let sink = &mut collector.sink;
     let Ok(name) = UserName::parse(header.name) else { return };

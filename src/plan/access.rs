@@ -11,7 +11,7 @@ use crate::domain::resource::{ResourceId, ResourceKind};
 use super::assess::block;
 use super::draft::{Draft, finding};
 use super::input::PlanInput;
-use super::types::{Action, ActionKind, Finding, Risk, Status};
+use super::types::{Action, ActionKind, Finding, Origin, Risk, Status};
 
 /// Holds the revokes that together take a principal's last access away.
 pub(super) fn hold_last(input: PlanInput<'_>, draft: &mut Draft) {
@@ -100,6 +100,10 @@ fn is_super_user(observed: &ObservedState, principal: &Principal) -> bool {
 }
 
 fn own_credential(action: &Action) -> Finding {
+    let why = match action.origin {
+        Origin::Adopt => "whether git has the password in use is not known",
+        Origin::Change | Origin::Drift | Origin::Conflict => "git wants another",
+    };
     Finding {
         location: action.location.clone(),
         resource: Some(format!("{}/{}", action.kind, action.name)),
@@ -107,11 +111,9 @@ fn own_credential(action: &Action) -> Finding {
             "own-credential-not-written",
             Severity::Warn,
             None,
-            format!(
-                "driftless logs in as `{}`, so it never rewrites this credential, and git wants another",
-                action.name
-            ),
-            "Change the credential and driftless' own settings together, with another principal; or log in as another user.",
+            format!("driftless logs in as `{}`, so it never rewrites this credential, and {why}", action.name),
+            "Change the credential and driftless' own settings together, with another principal; or log in as another user. \
+             `strimzi.io/pause-reconciliation: \"true\"` on the user says that others look after it.",
         )
     }
 }

@@ -14,7 +14,7 @@ use super::assess;
 use super::draft::{Draft, finding, new_action};
 use super::fields::{self, Fields, Seen};
 use super::input::{PlanInput, Prune};
-use super::types::{Action, ActionKind, FieldChange, FieldValue, Finding, Origin, Reason, Unknown};
+use super::types::{Action, ActionKind, FieldChange, FieldValue, Finding, OTHER_CLUSTER, Origin, Reason, Unknown};
 
 /// Returns the inventory when it was made for this cluster. Otherwise nothing here is ours, and the plan is refused
 /// until somebody names the cluster.
@@ -24,7 +24,7 @@ pub(super) fn inventory_of_this_cluster<'a>(input: PlanInput<'a>, draft: &mut Dr
         && accepted != here
     {
         draft.findings.push(finding(
-            "cluster-id-differs",
+            OTHER_CLUSTER,
             Severity::Deny,
             None,
             format!("the cluster's id is `{here}`, and the settings say `{accepted}`"),
@@ -35,7 +35,7 @@ pub(super) fn inventory_of_this_cluster<'a>(input: PlanInput<'a>, draft: &mut Dr
         Some(made_for) if made_for != here => {
             if input.options.accepted_cluster.as_ref() != Some(here) {
                 draft.findings.push(finding(
-                    "cluster-id-differs",
+                    OTHER_CLUSTER,
                     Severity::Deny,
                     None,
                     format!(

@@ -388,6 +388,16 @@ pub struct Unknown {
     pub reason: String,
 }
 
+/// The code of the finding that the cluster is not the one that the settings or the inventory mean.
+pub const OTHER_CLUSTER: &str = "cluster-id-differs";
+
+impl Plan {
+    /// Returns why nothing here can be compared with what was last applied: that was another cluster.
+    pub fn other_cluster(&self) -> Option<&Finding> {
+        self.findings.iter().find(|finding| finding.code == OTHER_CLUSTER)
+    }
+}
+
 /// What a policy rule, or the planner itself, has to say.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

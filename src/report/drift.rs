@@ -92,7 +92,11 @@ impl DriftReport {
         let drift: Vec<Drift> = plan.actions.iter().filter(|action| is_drift(action)).map(of_action).collect();
         let unconfirmed = plan.actions.iter().filter(|action| action.hold == Some(Hold::DriftUnconfirmed));
         let unconfirmed: Vec<ResourceId> = unconfirmed.filter_map(Action::resource).collect();
-        let in_sync = match (drift.is_empty(), plan.unknown.is_empty() && unconfirmed.is_empty()) {
+        let mut unknown = plan.unknown.clone();
+        // Nothing of another cluster was ever applied, so nothing of it can have drifted, and nothing is in sync.
+        let elsewhere = plan.other_cluster();
+        unknown.extend(elsewhere.map(|f| Unknown { resource: "cluster".to_owned(), reason: f.message.clone() }));
+        let in_sync = match (drift.is_empty(), unknown.is_empty() && unconfirmed.is_empty()) {
             (false, _) => Some(false),
             (true, true) => Some(true),
             (true, false) => None,
@@ -106,7 +110,7 @@ impl DriftReport {
             drift,
             paused: plan.paused.clone(),
             unmanaged: plan.unmanaged.clone(),
-            unknown: plan.unknown.clone(),
+            unknown,
             unconfirmed,
         }
     }

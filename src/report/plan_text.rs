@@ -210,6 +210,10 @@ fn next_steps(plan: &Plan, style: Style, detail: Detail) -> String {
         );
         out.push_str(&format!("{}\n", style.paint(RED, &refused)));
     }
+    let planned = plan.summary.create + plan.summary.update + plan.summary.delete;
+    if denials == 0 && (planned > 0 || plan.actions.is_empty() && !plan.adopted.is_empty()) {
+        out.push_str(&format!("Apply it with `driftless apply -e {}`.\n", clean(&plan.environment)));
+    }
     if !held.is_empty() {
         let most = match detail {
             Detail::Short => held.len().min(MOST_PLAIN),
@@ -222,10 +226,6 @@ fn next_steps(plan: &Plan, style: Style, detail: Detail) -> String {
         ));
         // Ids are cleaned line by line: the line breaks are ours, as ids are written as JSON strings where they hold any.
         out.extend(manifest.lines().map(|line| format!("    {}\n", clean(line))));
-    }
-    let planned = plan.summary.create + plan.summary.update + plan.summary.delete + plan.adopted.len();
-    if denials == 0 && planned > 0 {
-        out.push_str(&format!("Apply it with `driftless apply -e {}`.\n", clean(&plan.environment)));
     }
     if plan.actions.is_empty() && denials == 0 {
         // In sync is said only when nothing is left out of the comparison.

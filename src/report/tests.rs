@@ -8,7 +8,7 @@ use crate::domain::code_doc::CodeDoc;
 use crate::domain::desired::DesiredState;
 use crate::domain::diagnostic::Severity;
 use crate::plan::apply_report::{ActionResult, ApplyReport, Outcome};
-use crate::plan::types::{Action, ActionKind, Origin, Reason, Status, Unknown};
+use crate::plan::types::{Action, ActionKind, OTHER_CLUSTER, Origin, Reason, Status, Unknown};
 
 fn validation() -> ValidationReport {
     let mut desired = DesiredState { environment: "prod".to_owned(), ..DesiredState::default() };
@@ -154,6 +154,10 @@ fn in_sync_is_said_only_when_everything_was_looked_at() {
     };
     assert_eq!(says(&plan), [true, true, true]);
     assert_eq!(DriftReport::new(&plan).in_sync, Some(true));
+    plan.findings = vec![samples::finding(OTHER_CLUSTER, Severity::Deny)];
+    assert_eq!(says(&plan), [false, false, false]);
+    assert_eq!(DriftReport::new(&plan).in_sync, None);
+    plan.findings.clear();
     plan.unknown = vec![Unknown { resource: "acl".into(), reason: "no permission".into() }];
     assert_eq!(says(&plan), [false, false, false]);
     assert_eq!(DriftReport::new(&plan).in_sync, None);

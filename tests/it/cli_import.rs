@@ -1,4 +1,4 @@
-//! `driftless import` against the directory cluster.
+//! `driftless import` against the directory cluster, and what starts from its files.
 
 use crate::cli_support::Desk;
 
@@ -33,6 +33,35 @@ fn nothing_is_overwritten() {
     let stderr = desk.run("import -e dev --sandbox cluster repo").refused(1);
     assert!(stderr.contains("`environments/dev/topics/orders.yaml` would be overwritten"), "{stderr}");
     assert!(!desk.path().join("repo/driftless.yaml").exists());
+}
+
+#[test]
+fn the_repository_says_which_layer_takes_the_files_and_what_is_ignored() {
+    let repository = "apiVersion: driftless.dev/v1
+kind: Repository
+environments: {dev: {layers: [base, clusters/dev]}}
+ignore: {topics: ['^tmp-']}
+";
+    let desk = desk()
+        .file("cluster/topics/tmp-1.yaml", &TOPIC.replace("orders", "tmp-1"))
+        .file("repo/driftless.yaml", repository);
+    let named = desk.run("import -e dev --sandbox cluster repo");
+    assert_eq!((named.code, named.stdout.as_str()), (0, "clusters/dev/topics/orders.yaml\n"), "{}", named.stderr);
+    let unnamed = desk.run("import -e prod --sandbox cluster repo");
+    assert_eq!((unnamed.code, unnamed.stdout.as_str()), (0, "environments/prod/topics/orders.yaml\n"));
+    assert!(unnamed.stderr.contains("add `prod: {layers: [environments/prod]}`"), "{}", unnamed.stderr);
+    let desk = desk.file("repo/driftless.yaml", "environments: []\n");
+    let stderr = desk.run("import -e dev --sandbox cluster repo").refused(1);
+    assert!(stderr.contains("driftless.yaml:1:") && stderr.contains("nothing was written"), "{stderr}");
+}
+
+#[test]
+fn another_cluster_than_the_named_one_is_not_in_sync() {
+    let desk = desk();
+    assert_eq!(desk.run("import -e dev --sandbox cluster repo").code, 0);
+    assert!(desk.run("drift repo -e dev --sandbox cluster").done().contains("In sync"));
+    let stderr = desk.run("drift repo -e dev --sandbox cluster --cluster-id other").refused(3);
+    assert!(stderr.contains("the settings say `other`, so nothing was compared"), "{stderr}");
 }
 
 #[test]

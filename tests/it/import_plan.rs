@@ -15,7 +15,7 @@ use driftless::domain::quota::{QuotaEntity, QuotaKey, QuotaName, QuotaValues};
 use driftless::domain::rule::{Rule, RuleGroup, RuleGroupId, RuleKind};
 use driftless::domain::snapshot::{Snapshot, SnapshotFile};
 use driftless::domain::user::ScramMechanism;
-use driftless::manifest::{LoadOptions, load};
+use driftless::manifest::{Documents, load};
 use driftless::plan::diff::plan;
 use driftless::plan::input::{PasswordStates, PlanInput, PlanOptions, Prune};
 use driftless::plan::types::PlanSource;
@@ -225,7 +225,7 @@ proptest! {
             imported.files.iter().map(|(path, bytes)| (path.clone(), SnapshotFile::Content(bytes.clone()))).collect();
         files.insert("driftless.yaml".into(), SnapshotFile::Content(imported.repository_file.clone().into_bytes()));
         let snapshot = Snapshot { revision: None, dirty: false, files };
-        let (desired, problems) = load(&snapshot, "prod", &LoadOptions { kafka_version: Some((4, 3)), ..LoadOptions::default() });
+        let (desired, problems) = load(&snapshot, "prod", Documents::Keep);
         let text = || imported.files.values().map(|bytes| String::from_utf8_lossy(bytes)).collect::<Vec<_>>().join("---\n");
         let Some(desired) = desired else {
             return Err(TestCaseError::fail(format!("{problems:#?}\n{}", text())));

@@ -53,7 +53,9 @@ pub(super) async fn alter(
                     failed.insert(user.as_str().to_owned(), not_sent("SECRET_MISSING", &message));
                 }
                 None => {
-                    let message = format!("the secret `{password}` is not there");
+                    let message = format!(
+                        "the secret `{password}` is not there; `--secrets DIR`, a variable `DRIFTLESS_SECRET_<NAME>_<KEY>` or an age file can bring it"
+                    );
                     failed.insert(user.as_str().to_owned(), not_sent("SECRET_MISSING", &message));
                 }
             },

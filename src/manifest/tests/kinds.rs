@@ -119,18 +119,30 @@ fn topics_are_refused_where_kafka_or_strimzi_would() {
 
 #[test]
 fn the_target_version_decides_when_it_is_known() {
-    let files = [
-        (REPOSITORY_FILE, &*REPOSITORY.replace(", prod", "")),
-        ("base/a.yaml", &topic("{config: {message.format.version: '2.8', segment.bytes: 1000}}")),
-    ];
-    let codes = |version| {
-        let (_, diagnostics) =
-            load(&snapshot(&files), "prod", &LoadOptions { kafka_version: Some(version), ..LoadOptions::default() });
-        diagnostics.into_iter().filter(Diagnostic::is_error).map(|diagnostic| diagnostic.code).collect::<Vec<_>>()
+    let topic = topic("{config: {message.format.version: '2.8', segment.bytes: 1000}}");
+    let problems = |version: &str| {
+        let repository = REPOSITORY.replace(", prod]", &format!("], kafkaVersion: {version}"));
+        let files = [(REPOSITORY_FILE, &*repository), ("base/a.yaml", &topic)];
+        let (_, diagnostics) = load(&snapshot(&files), "prod", Documents::Keep);
+        let line = |diagnostic: Diagnostic| {
+            let severity = if diagnostic.is_error() { "error" } else { "warning" };
+            format!("{severity} {}", diagnostic.code)
+        };
+        diagnostics.into_iter().map(line).collect::<Vec<_>>()
     };
-    assert_eq!(codes((3, 9)), Vec::<String>::new());
-    assert_eq!(codes((4, 0)), ["config-key-version"]);
-    assert_eq!(codes((4, 3)), ["config-key-version", "bad-config-value"]);
+    let none: &[&str] = &[];
+    for (version, expected) in [
+        ("3.9", none),
+        ("'3.9.1'", none),
+        ("4.0", &["error config-key-version"]),
+        ("4.10", &["error config-key-version", "error bad-config-value", "warning bad-value"]), // Not 4.1.
+        ("4.3.1", &["error config-key-version", "error bad-config-value"]),
+        ("2.8", &["warning config-key-version", "warning bad-config-value", "error bad-value"]),
+        ("four", &["warning config-key-version", "warning bad-config-value", "error bad-value"]),
+        ("[4]", &["warning config-key-version", "warning bad-config-value", "error bad-value"]),
+    ] {
+        assert_eq!(problems(version), expected, "{version}");
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::*;
 
 /// Loads files and returns the problems.
 fn problems(files: &[(&str, &str)]) -> Vec<String> {
-    render(&load(&snapshot(files), "prod", &LoadOptions::default()).1)
+    render(&load(&snapshot(files), "prod", Documents::Keep).1)
 }
 
 fn repository_problems(text: &str) -> Vec<String> {
@@ -59,7 +59,7 @@ fn what_is_wrong_in_the_repository_file_is_told() {
     }
     let (file, diagnostics) = environments(&snapshot(&[("driftless.yml", "")]));
     assert!(file.is_none() && render(&diagnostics)[0].contains("rename `driftless.yml`"));
-    let unknown = load(&snapshot(&[(REPOSITORY_FILE, REPOSITORY)]), "prd", &LoadOptions::default());
+    let unknown = load(&snapshot(&[(REPOSITORY_FILE, REPOSITORY)]), "prd", Documents::Keep);
     assert_eq!(
         render(&unknown.1),
         [
@@ -78,7 +78,7 @@ fn a_missing_or_empty_layer_is_an_error() {
     }
     let mut files = snapshot(&[(REPOSITORY_FILE, REPOSITORY), ("base/a.yaml", TOPIC)]);
     files.files.insert("prod".into(), SnapshotFile::BadLink("/elsewhere".into()));
-    let found = render(&load(&files, "prod", &LoadOptions::default()).1);
+    let found = render(&load(&files, "prod", Documents::Keep).1);
     assert!(found[0].contains("prod:1:1 error bad-link"), "{found:?}");
 }
 

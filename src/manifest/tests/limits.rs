@@ -8,7 +8,7 @@ use super::*;
 fn codes_of(content: SnapshotFile) -> Vec<String> {
     let mut snapshot = snapshot(&[(REPOSITORY_FILE, &REPOSITORY.replace(", prod", ""))]);
     snapshot.files.insert("base/a.yaml".to_owned(), content);
-    let (state, diagnostics) = load(&snapshot, "prod", &LoadOptions::default());
+    let (state, diagnostics) = load(&snapshot, "prod", Documents::Keep);
     assert_eq!(state.is_some(), !diagnostics.iter().any(Diagnostic::is_error));
     let line = |diagnostic: &Diagnostic| {
         let place =

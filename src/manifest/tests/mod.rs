@@ -27,7 +27,7 @@ fn render(diagnostics: &[Diagnostic]) -> Vec<String> {
 fn load_text(text: &str) -> (Option<DesiredState>, Vec<String>) {
     let repository = REPOSITORY.replace(", prod", "");
     let (state, diagnostics) =
-        load(&snapshot(&[(REPOSITORY_FILE, &repository), ("base/a.yaml", text)]), "prod", &LoadOptions::default());
+        load(&snapshot(&[(REPOSITORY_FILE, &repository), ("base/a.yaml", text)]), "prod", Documents::Keep);
     assert_eq!(state.is_some(), !diagnostics.iter().any(Diagnostic::is_error));
     (state, render(&diagnostics))
 }
@@ -41,7 +41,7 @@ fn state_of(text: &str) -> DesiredState {
 
 /// Loads several files that must have no error.
 fn merged(files: &[(&str, &str)]) -> DesiredState {
-    let (state, diagnostics) = load(&snapshot(files), "prod", &LoadOptions::default());
+    let (state, diagnostics) = load(&snapshot(files), "prod", Documents::Keep);
     assert_eq!(render(&diagnostics), Vec::<String>::new());
     state.expect("a state without problems")
 }
@@ -107,8 +107,7 @@ fn a_scram_user_with_everything_is_read() {
 fn documents_are_dropped_when_nobody_needs_them() {
     let files = [(REPOSITORY_FILE, &*REPOSITORY.replace(", prod", "")), ("base/a.yaml", TOPIC)];
     for (documents, n_kept) in [(Documents::Keep, 1), (Documents::Drop, 0)] {
-        let options = LoadOptions { documents, ..LoadOptions::default() };
-        let (state, _) = load(&snapshot(&files), "prod", &options);
+        let (state, _) = load(&snapshot(&files), "prod", documents);
         assert_eq!(state.map(|state| state.documents.len()), Some(n_kept));
     }
 }
