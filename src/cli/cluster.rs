@@ -61,9 +61,7 @@ pub(super) fn open_for_agent(
         (ClusterAccess::PropertiesFile(path), _) => connect(read_properties(path)?, None, allowed, attached),
         (ClusterAccess::Properties(properties), _) => connect(inline_properties(properties)?, None, allowed, attached),
         (ClusterAccess::Sandbox(directory), Access::ReadWrite) => directory_cluster(directory),
-        (ClusterAccess::Sandbox(directory), Access::ReadOnly) => {
-            Ok(Box::new(DirectoryCluster::open(directory, Access::ReadOnly)?))
-        }
+        (ClusterAccess::Sandbox(directory), Access::ReadOnly) => Ok(Box::new(DirectoryCluster::guarded(directory)?)),
     }
 }
 

@@ -13,13 +13,14 @@ use super::console::Console;
 use super::error::CommandError;
 use super::exit::Exit;
 use super::saved_plan;
-use crate::domain::diagnostic::{Diagnostic, Location, Severity};
+use crate::agent::pull_requests::{Verdict, annotate, plan_context};
+use crate::domain::diagnostic::Diagnostic;
 use crate::forge::{self, ForgeKind, ForgeOptions};
-use crate::plan::types::{Finding, Plan};
-use crate::ports::{Annotation, Clock, CommitState, CommitStatus, Forge};
+use crate::plan::types::Plan;
+use crate::ports::{Clock, Forge};
 use crate::report::comment::{
     CommentContext, Observation, bad_files_comment, not_planned_comment, plan_comment, plan_comment_marker,
-    plan_verdict, says_the_same,
+    says_the_same,
 };
 
 /// Write saved plans to the pull request that this CI job is for
@@ -98,10 +99,7 @@ struct Said {
     text: String,
     /// Whether a comment is only worth while when there is one already.
     says_nothing: bool,
-    passes: bool,
-    /// The line of the status.
-    line: String,
-    annotations: Vec<Annotation>,
+    verdict: Verdict,
 }
 
 pub(super) async fn run(arguments: &CommentArgs, console: &Console) -> Result<Exit, CommandError> {
@@ -119,6 +117,7 @@ pub(super) async fn run(arguments: &CommentArgs, console: &Console) -> Result<Ex
         base: job.base.as_deref(),
         head: Some(&job.commit),
         observed: arguments.observed_at.map(|at| Observation { at, planned: SystemClock.now() }),
+        distrust: None,
         details_url: arguments.target_url.as_deref(),
         limit: forge.longest_comment(),
     };
@@ -137,69 +136,34 @@ pub(super) async fn run(arguments: &CommentArgs, console: &Console) -> Result<Ex
 }
 
 fn of_plan(plan: &Plan, context: &CommentContext<'_>) -> Said {
-    let (passes, line) = plan_verdict(plan);
-    let open = plan.findings.iter().filter(|finding| finding.waived.is_none());
-    let annotation = |finding: &Finding| {
-        annotation(
-            finding.location.as_ref(),
-            finding.severity,
-            &finding.code,
-            &finding.message,
-            finding.help.as_deref(),
-        )
-    };
     Said {
         environment: plan.environment.clone(),
         marker: plan_comment_marker(&plan.environment, &plan.cluster.id),
         text: plan_comment(plan, context),
         says_nothing: plan.actions.is_empty() && plan.findings.is_empty() && plan.unknown.is_empty(),
-        passes,
-        line,
-        annotations: open.filter_map(annotation).collect(),
+        verdict: Verdict::of_plan(plan),
     }
 }
 
 fn of_problems(problems: &[Diagnostic], environment: &str, cluster_id: &str, context: &CommentContext<'_>) -> Said {
-    let annotation = |problem: &Diagnostic| {
-        annotation(
-            problem.location.as_ref(),
-            problem.severity,
-            &problem.code,
-            &problem.message,
-            problem.help.as_deref(),
-        )
+    let (line, text) = match problems.iter().filter(|problem| problem.is_error()).count() {
+        0 => {
+            let reason = "the job could not make a plan, and its log says why.";
+            let text = not_planned_comment(environment, cluster_id, reason, context);
+            ("no plan: the log of the job says why".to_owned(), text)
+        }
+        errors => {
+            let line = format!("no plan: {errors} {} in the files", if errors == 1 { "error" } else { "errors" });
+            (line, bad_files_comment(environment, cluster_id, problems, context))
+        }
     };
-    let errors = problems.iter().filter(|problem| problem.is_error()).count();
     Said {
         environment: environment.to_owned(),
         marker: plan_comment_marker(environment, cluster_id),
-        text: if errors == 0 {
-            let reason = "the job could not make a plan, and its log says why.";
-            not_planned_comment(environment, cluster_id, reason, context)
-        } else {
-            bad_files_comment(environment, cluster_id, problems, context)
-        },
+        text,
         says_nothing: false,
-        passes: false,
-        line: match errors {
-            0 => "No plan: the log of the job says why".to_owned(),
-            1 => "No plan: 1 error in the files".to_owned(),
-            errors => format!("No plan: {errors} errors in the files"),
-        },
-        annotations: problems.iter().filter_map(annotation).collect(),
+        verdict: Verdict::of_files(&line, problems),
     }
-}
-
-fn annotation(
-    location: Option<&Location>,
-    severity: Severity,
-    code: &str,
-    message: &str,
-    help: Option<&str>,
-) -> Option<Annotation> {
-    let help = help.map(|help| format!("\nHelp: {help}")).unwrap_or_default();
-    let location = location?.clone();
-    Some(Annotation { location, severity, code: code.to_owned(), message: format!("{message}{help}") })
 }
 
 /// What `driftless validate -o json` writes, as far as it is of interest.
@@ -249,17 +213,10 @@ async fn write(forge: &dyn Forge, pull_request: u64, said: &Said) -> Result<Stri
 
 /// Sets the status and shows annotations.
 async fn tell(forge: &dyn Forge, commit: &str, said: &Said, arguments: &CommentArgs) -> Result<(), CommandError> {
-    let context = format!("driftless/plan/{}", said.environment);
     if !arguments.no_status {
-        let status = CommitStatus {
-            context: context.clone(),
-            state: if said.passes { CommitState::Success } else { CommitState::Failure },
-            description: said.line.clone(),
-            target_url: arguments.target_url.clone(),
-        };
+        let status = said.verdict.status(&plan_context(&said.environment), arguments.target_url.clone());
         forge.set_status(commit, &status).await?;
     }
-    // The check beside the lines has another name: one that is required must be the status.
-    forge.annotate(commit, &format!("{context} findings"), &said.annotations).await?;
+    annotate(forge, commit, &said.environment, &said.verdict).await?;
     Ok(())
 }

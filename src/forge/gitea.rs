@@ -6,8 +6,9 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::comments::{Author, Comments, Posted, Writer, description};
-use super::http::{Http, Request};
+use super::http::Http;
 use super::issues::{self, in_repository, state};
+use super::request::Request;
 use crate::ports::{Annotation, Comment, CommitStatus, Forge, ForgeError, ForgeErrorKind, PullRequest};
 
 /// The longest pages that Gitea gives unless its settings say otherwise.

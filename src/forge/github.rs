@@ -6,8 +6,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::comments::{Author, Comments, Posted, Writer, description};
-use super::http::{Http, Request};
+use super::http::Http;
 use super::issues::{self, in_repository, state};
+use super::request::Request;
 use crate::domain::diagnostic::Severity;
 use crate::domain::digest::sha256;
 use crate::ports::{Annotation, Comment, CommitStatus, Forge, ForgeError, ForgeErrorKind, PullRequest};

@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::credential;
-use super::http::{Http, Request};
+use super::http::Http;
+use super::request::Request;
 use super::{Secret, unusable};
 use crate::ports::{ForgeError, ForgeErrorKind};
 

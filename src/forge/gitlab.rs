@@ -6,7 +6,8 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::comments::{Author, Comments, Posted, Writer, description};
-use super::http::{Http, Request};
+use super::http::Http;
+use super::request::Request;
 use crate::ports::{Annotation, Comment, CommitState, CommitStatus, Forge, ForgeError, ForgeErrorKind, PullRequest};
 
 /// GitLab would give 100, but a description or a note may have a megabyte there.

@@ -5,14 +5,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
-use reqwest::header::{ETAG, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH, LINK};
+use reqwest::header::{ETAG, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH};
 use reqwest::{Client, Method, Response, StatusCode, Url, redirect};
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 use tokio::time::Instant;
 
+use super::answers::{LONGEST_WORDS, more, words};
 use super::cache::{Cache, Kept};
 use super::credential::Credential;
+use super::request::Request;
 use super::{ForgeKind, Repository, Secret, limits, unusable};
 use crate::ports::{ForgeError, ForgeErrorKind};
 
@@ -20,64 +21,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// A page of pull requests holds their descriptions, which others write: 100 with 65,536 characters, written as escapes.
 const LONGEST_ANSWER: usize = 64 * 1024 * 1024;
-/// So much of a forge's own words about a failure is shown.
-const LONGEST_WORDS: usize = 300;
 const MOST_PAGES: usize = 200;
 const MOST_TRIES: usize = 3;
 /// A limit that ends sooner is waited for; the caller plans longer ones.
 const SHORT_LIMIT: Duration = Duration::from_secs(5);
-
-/// One request below the address of the API.
-#[derive(Debug, Clone)]
-pub(super) struct Request {
-    method: Method,
-    /// Parts of the path, not yet encoded.
-    path: Vec<String>,
-    query: Vec<(&'static str, String)>,
-    body: Option<Value>,
-    /// Whether sending it twice does no more than sending it once.
-    may_be_repeated: bool,
-}
-
-impl Request {
-    pub(super) fn get(path: &[&str]) -> Self {
-        Self::new(Method::GET, path, None)
-    }
-
-    pub(super) fn post(path: &[&str], body: Value) -> Self {
-        Self::new(Method::POST, path, Some(body))
-    }
-
-    pub(super) fn put(path: &[&str], body: Value) -> Self {
-        Self::new(Method::PUT, path, Some(body))
-    }
-
-    /// Replaces something as a whole.
-    pub(super) fn patch(path: &[&str], body: Value) -> Self {
-        Self::new(Method::PATCH, path, Some(body))
-    }
-
-    /// A change that adds to what is there.
-    pub(super) fn patch_once(path: &[&str], body: Value) -> Self {
-        Self { may_be_repeated: false, ..Self::patch(path, body) }
-    }
-
-    pub(super) fn delete(path: &[&str]) -> Self {
-        Self::new(Method::DELETE, path, None)
-    }
-
-    fn new(method: Method, path: &[&str], body: Option<Value>) -> Self {
-        let may_be_repeated = method != Method::POST;
-        let path = path.iter().map(|part| (*part).to_owned()).collect();
-        Self { method, path, query: Vec::new(), body, may_be_repeated }
-    }
-
-    #[must_use]
-    pub(super) fn query(mut self, name: &'static str, value: impl ToString) -> Self {
-        self.query.push((name, value.to_string()));
-        self
-    }
-}
 
 /// What the forge answered.
 struct Answer {
@@ -402,64 +349,10 @@ impl From<ForgeError> for Failure {
     }
 }
 
-/// Reads from `Link` (RFC 8288) whether there is another page. Its address is not followed: the next page is asked for by
-/// number, so that no answer can lead elsewhere.
-fn more(headers: &HeaderMap) -> Option<bool> {
-    let link = headers.get(LINK)?.to_str().ok()?;
-    Some(
-        link.split(',').any(|entry| {
-            entry.split(';').skip(1).any(|parameter| matches!(parameter.trim(), "rel=\"next\"" | "rel=next"))
-        }),
-    )
-}
-
-/// Returns the forge's own words about a failure: one line, not long, without the secret.
-fn words(body: &[u8], secret: &Secret) -> String {
-    let json: Option<Value> = serde_json::from_slice(body).ok();
-    let field = |name: &str| match json.as_ref()?.get(name)? {
-        Value::String(text) => Some(text.clone()),
-        other => Some(other.to_string()),
-    };
-    let words = field("message")
-        .or_else(|| field("error"))
-        .unwrap_or_else(|| String::from_utf8_lossy(&body[..body.len().min(4 * LONGEST_WORDS)]).into_owned());
-    let words = match std::str::from_utf8(secret.expose()) {
-        Ok(secret) if !secret.is_empty() => words.replace(secret, "(the token)"),
-        Ok(_) | Err(_) => words,
-    };
-    let mut words: String = words.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    words.truncate(words.floor_char_boundary(LONGEST_WORDS));
-    words
-}
-
 fn now() -> i64 {
     jiff::Timestamp::now().as_second()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn another_page_is_known_from_the_link_header() {
-        let next = "<https://a/x?page=2>; rel=\"next\", <https://a/x?page=9>; rel=\"last\"";
-        for (link, expected) in
-            [(Some(next), Some(true)), (Some("<https://a/x?page=1>; rel=\"first\""), Some(false)), (None, None)]
-        {
-            let headers = link.map(|link| (LINK, link.parse().expect("a value"))).into_iter().collect();
-            assert_eq!(more(&headers), expected);
-        }
-    }
-
-    #[test]
-    fn what_a_forge_says_is_one_line_without_the_token() {
-        let secret = Secret::new("hunter2");
-        assert_eq!(words(b"{\"message\": \"no\\n\\u001b[31m hunter2\"}", &secret), "no  [31m (the token)");
-        assert_eq!(words(b"<html>\x1b hunter2", &secret), "<html>  (the token)");
-        assert!(words(&[b'x'; 9000], &secret).len() <= LONGEST_WORDS);
-    }
 }

@@ -4,7 +4,8 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use super::comments::Posted;
-use super::http::{Http, Request};
+use super::http::Http;
+use super::request::Request;
 use crate::ports::{CommitState, ForgeError};
 
 /// Returns the path of something in the repository.

@@ -6,6 +6,7 @@
 //!
 //! Nothing here is told to do more than read pull requests, write comments and set statuses, and no function could.
 
+mod answers;
 mod cache;
 mod comments;
 mod credential;
@@ -16,6 +17,7 @@ mod gitlab;
 mod http;
 mod issues;
 mod limits;
+mod request;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -89,6 +89,15 @@ pub trait PullRequestSource: Send + Sync {
     /// head, such as `refs/pull/7/head`.
     fn merge(&self, base: &str, number: u64, head_reference: &str, head: &str) -> Result<Merge, SourceError>;
 
+    /// Says which of these commits of a head that was merged is not signed by a trusted key that counts at that time; `None`
+    /// when all are. Fails without trusted keys.
+    fn distrusted(
+        &self,
+        head: &str,
+        commits: &SignedCommits<'_>,
+        now: jiff::Timestamp,
+    ) -> Result<Option<CommitDistrust>, SourceError>;
+
     /// Lists the commits that came onto the branch after `older`, newest first, at most so many; those that a merge brought
     /// in are left out.
     fn landed(&self, older: &str, newer: &str, most: usize) -> Result<Vec<String>, SourceError>;

@@ -1,6 +1,6 @@
 //! What came of an apply, for people and programs.
 
-use super::escape::{clean, markdown_code, markdown_prose};
+use super::escape::clean;
 use super::{BOLD, GREEN, RED, Style, YELLOW, counted};
 use crate::plan::apply_report::{ActionResult, ApplyReport, Outcome};
 use crate::plan::types::Status;
@@ -70,24 +70,6 @@ pub fn apply_text(report: &ApplyReport, style: Style) -> String {
     if lines.len() > MOST_FAILURES {
         out.push_str(&format!("  … and {}\n", counted(lines.len() - MOST_FAILURES, "more", "more")));
     }
-    out
-}
-
-/// Writes the result as Markdown.
-pub fn apply_markdown(report: &ApplyReport) -> String {
-    let mut out = format!("### Apply to {}\n\n{}\n", markdown_code(&report.environment), headline(report));
-    let lines = lines(report);
-    if !lines.is_empty() {
-        out.push('\n');
-    }
-    for line in lines.iter().take(MOST_FAILURES) {
-        let why = if line.why.is_empty() { String::new() } else { format!(": {}", markdown_prose(&line.why)) };
-        out.push_str(&format!("- **{}** {}{why}\n", line.label, markdown_code(&line.action)));
-    }
-    if lines.len() > MOST_FAILURES {
-        out.push_str(&format!("- … and {} more\n", lines.len() - MOST_FAILURES));
-    }
-    out.push_str(&format!("\n<sub>{}</sub>\n", markdown_code(&report.plan_id)));
     out
 }
 

@@ -22,9 +22,9 @@ mod status_text;
 pub mod validation;
 mod values;
 
-pub use apply::{apply_json, apply_markdown, apply_text};
+pub use apply::{apply_json, apply_text};
 pub use ci::{validation_codequality, validation_github};
-pub use comment::{plan_comment, plan_comment_marker, plan_markdown};
+pub use comment::{apply_markdown, plan_comment, plan_comment_marker, plan_markdown};
 pub use drift::{DriftReport, drift_json, drift_markdown, drift_text};
 pub use escape::{clean, clean_lines, markdown_code, markdown_prose};
 pub use findings::{diagnostics_text, findings_text};

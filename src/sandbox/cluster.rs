@@ -33,6 +33,7 @@ pub struct DirectoryCluster {
 
 struct Shared {
     backing: Backing,
+    access: Access,
     memory: Mutex<Memory>,
 }
 
@@ -74,21 +75,28 @@ impl DirectoryCluster {
                 Backing::Directory(directory.to_owned())
             }
         };
-        let cluster = Self::new(backing);
+        let cluster = Self::new(backing, access);
         cluster.shared.load()?;
         Ok(cluster)
+    }
+
+    /// Opens a directory that is a cluster: dry runs are answered as brokers do, and every write with `READ_ONLY`.
+    pub fn guarded(directory: &Path) -> Result<Self, ClusterError> {
+        // Nothing is made here: what is no cluster is said as for recorded state.
+        Self::open(directory, Access::ReadOnly)?;
+        Ok(Self::new(Backing::Directory(directory.to_owned()), Access::ReadOnly))
     }
 
     /// Takes recorded state that the caller has read, for example from a git revision; `name` says in messages where
     /// it comes from. It can only be read.
     pub fn from_files(files: Files, name: &str) -> Result<Self, ClusterError> {
-        let cluster = Self::new(Backing::Recorded { files, name: name.to_owned() });
+        let cluster = Self::new(Backing::Recorded { files, name: name.to_owned() }, Access::ReadOnly);
         cluster.shared.load()?;
         Ok(cluster)
     }
 
-    fn new(backing: Backing) -> Self {
-        Self { shared: Arc::new(Shared { backing, memory: Mutex::new(Memory::default()) }) }
+    fn new(backing: Backing, access: Access) -> Self {
+        Self { shared: Arc::new(Shared { backing, access, memory: Mutex::new(Memory::default()) }) }
     }
 
     /// Lets things go wrong from now on, in this process. A file [`FAULTS_FILE`] in the directory wins over it.
@@ -241,8 +249,14 @@ impl Shared {
     }
 
     fn perform(&self, batch: &[Operation], passwords: &Passwords) -> Vec<Result<(), ResourceError>> {
-        if let Backing::Recorded { name, .. } = &self.backing {
-            let message = format!("`{name}` is recorded state, and can only be read");
+        let read_only = match (&self.backing, self.access) {
+            (Backing::Directory(_), Access::ReadWrite) => None,
+            (Backing::Directory(directory), Access::ReadOnly) => {
+                Some(format!("`{}` was opened for reading", directory.display()))
+            }
+            (Backing::Recorded { name, .. }, _) => Some(format!("`{name}` is recorded state, and can only be read")),
+        };
+        if let Some(message) = read_only {
             return all(batch.len(), &refused("READ_ONLY", message));
         }
         let loaded = match self.load() {

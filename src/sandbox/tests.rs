@@ -181,11 +181,18 @@ async fn recorded_state_is_only_read() {
         let answers = cluster.dry_run(&[create("b")]).await.expect("answered");
         assert!(matches!(answers[0], DryRun::NotChecked(_)));
     }
+    // Who may not write is still told what a broker would say.
+    let asked = DirectoryCluster::guarded(directory.path()).expect("opened");
+    assert_eq!(codes(&perform(&asked, &[create("b")]).await), ["READ_ONLY"]);
+    assert_eq!(everything(&asked).await, everything(&written).await);
+    let answers = asked.dry_run(&[create("a"), create("b")]).await.expect("answered");
+    assert!(matches!(answers.as_slice(), [DryRun::Refused(_), DryRun::Accepted]), "{answers:?}");
     assert_eq!(read_directory(directory.path()).expect("read"), before);
     let empty = tempfile::tempdir().expect("a directory");
     for path in [empty.path(), &empty.path().join("missing")] {
-        let error = DirectoryCluster::open(path, Access::ReadOnly).err().expect("no cluster there");
-        assert_eq!(error.kind, ClusterErrorKind::Settings);
+        for opened in [DirectoryCluster::open(path, Access::ReadOnly), DirectoryCluster::guarded(path)] {
+            assert_eq!(opened.err().expect("no cluster there").kind, ClusterErrorKind::Settings);
+        }
     }
 }
 

@@ -136,7 +136,7 @@ async fn a_job_writes_one_comment_and_one_status_for_each_environment() {
         let comment = forge.world().comments.clone();
         let statuses = forge.world().statuses.clone();
         assert!(comment.len() == 1 && comment[0].text.contains("**No plan: 1 error in the files.**"), "{comment:?}");
-        assert_eq!(statuses.last().expect("one").1["description"], "No plan: 1 error in the files");
+        assert_eq!(statuses.last().expect("one").1["description"], "No plan: 1 error in the files.");
         let _ = forge.writes();
     }
 }

@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use driftless::forge::{ForgeCredential, ForgeKind, ForgeOptions, Secret, connect};
 use driftless::ports::Forge;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::forge_schema::{Asked, Schema};
 
@@ -32,6 +33,7 @@ pub(crate) struct Held {
 #[derive(Debug, Clone)]
 pub(crate) struct Pull {
     pub(crate) number: u64,
+    pub(crate) branch: String,
     pub(crate) head: String,
     pub(crate) fork: bool,
     pub(crate) labels: Vec<String>,
@@ -42,6 +44,7 @@ pub(crate) struct Pull {
 /// A request that came.
 #[derive(Debug, Clone)]
 pub(crate) struct Seen {
+    pub(crate) at: Instant,
     pub(crate) method: String,
     /// With its query.
     pub(crate) target: String,
@@ -81,6 +84,8 @@ pub(crate) struct World {
     pub(crate) tokens: Vec<String>,
     /// Who writes.
     pub(crate) writes_as: i64,
+    /// The name of the user of the token.
+    pub(crate) login: &'static str,
     problems: Vec<String>,
     next_id: u64,
 }
@@ -113,6 +118,7 @@ impl FakeForge {
             faults: Vec::new(),
             tokens: vec![TOKEN.to_owned()],
             writes_as: ME,
+            login: "driftless",
             problems: Vec::new(),
             next_id: 100,
         }));
@@ -177,7 +183,7 @@ impl FakeForge {
 
 pub(crate) fn pull(number: u64) -> Pull {
     let head = format!("{number:040x}");
-    Pull { number, head, fork: false, labels: Vec::new(), open: true, merge_commit: None }
+    Pull { number, branch: "x".to_owned(), head, fork: false, labels: Vec::new(), open: true, merge_commit: None }
 }
 
 async fn serve(
@@ -188,11 +194,12 @@ async fn serve(
     body: Bytes,
 ) -> Response {
     let mut world = world.lock().expect("nobody panicked");
+    let at = Instant::now();
     let target = uri.to_string();
     let body: Option<Value> = (!body.is_empty()).then(|| serde_json::from_slice(&body).expect("bodies are JSON"));
     let response = world.answer(&method, &uri, &headers, body.as_ref());
     let status = response.status().as_u16();
-    world.seen.push(Seen { method: method.to_string(), target, headers, body, status });
+    world.seen.push(Seen { at, method: method.to_string(), target, headers, body, status });
     response
 }
 
@@ -353,19 +360,31 @@ impl World {
             }
             ("POST", ["repos", _, _, "statuses", sha] | ["projects", _, "statuses", sha]) => {
                 let body = body.expect("a body").clone();
+                let latest = self.statuses.iter().rfind(|(of, held)| of == sha && held["name"] == body["name"]);
+                let is_pending = |body: &Value| self.kind == ForgeKind::GitLab && body["state"] == "pending";
+                if latest.is_some_and(|(_, held)| is_pending(held)) && is_pending(&body) {
+                    return (400, json!({"message": "Cannot transition status via :enqueue from :pending"}), None);
+                }
                 self.statuses.push(((*sha).to_owned(), body.clone()));
                 (201, body, None)
             }
-            ("GET", ["repos", _, _, "commits", _, "check-runs"]) => {
-                (200, json!({"total_count": self.check_runs.len(), "check_runs": self.check_runs}), None)
+            ("GET", ["repos", _, _, "commits", sha, "check-runs"]) => {
+                let named = query.iter().find(|(name, _)| name == "check_name").map(|(_, value)| value.as_str());
+                let of_commit = self.check_runs.iter().filter(|run| run["head_sha"] == *sha);
+                let runs: Vec<&Value> =
+                    of_commit.filter(|run| named.is_none_or(|named| run["name"] == named)).collect();
+                (200, json!({"total_count": runs.len(), "check_runs": runs}), None)
             }
             ("POST", ["repos", _, _, "check-runs"]) => {
                 let run = overlay(self.schema.example("check-run"), body.expect("a body").clone());
-                let run = overlay(run, json!({"id": 4242}));
+                let run = overlay(run, json!({"id": 4242 + self.check_runs.len()}));
                 self.check_runs.push(run.clone());
                 (201, run, None)
             }
-            ("PATCH", ["repos", _, _, "check-runs", "4242"]) => (200, self.check_runs[0].clone(), None),
+            ("PATCH", ["repos", _, _, "check-runs", id]) => {
+                let run = self.check_runs.iter().find(|run| run["id"] == number(id));
+                (200, run.expect("it is there").clone(), None)
+            }
             _ => {
                 self.problems.push(format!("{method} {path:?} was not expected"));
                 (404, json!({"message": "not found"}), None)
@@ -374,7 +393,7 @@ impl World {
     }
 
     fn user(&self, id: i64) -> Value {
-        let login = if id == ME { "driftless" } else { "somebody" };
+        let login = if id == ME { self.login } else { "somebody" };
         match self.kind {
             ForgeKind::GitHub => {
                 overlay(self.schema.example("issue-comment")["user"].clone(), json!({"id": id, "login": login}))

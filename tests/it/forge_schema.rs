@@ -1,7 +1,8 @@
 //! The forges' own descriptions of their APIs, and whether a request keeps to them.
 //!
-//! GitHub's (OpenAPI 3) and Gitea's (Swagger 2) are fetched by `dev/forge-schemas`. GitLab's was found in no package
-//! registry (npm was searched in November 2026). What it accepts is written down here from docs.gitlab.com/api
+//! GitHub's (OpenAPI 3) and Gitea's (Swagger 2) are fetched by `dev/forge-schemas`. GitLab's stands in its repository
+//! (`doc/api/openapi/openapi_v3.yaml`) and in no package registry that was found in November 2026 (looked for at npm and
+//! PyPI; its repository is no Go module). What it accepts is written down here from docs.gitlab.com/api
 //! (`merge_requests`, `notes`, `commits`, `users`, `jobs`), only for what is used.
 
 use std::path::PathBuf;

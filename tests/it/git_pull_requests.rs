@@ -27,6 +27,20 @@ impl Forge {
         Self::with_url(files, |sandbox| sandbox.path("remote.git").display().to_string())
     }
 
+    /// One whose only file is `a.yaml`, behind a git server; `None` where git has no daemon.
+    #[expect(clippy::print_stderr, reason = "whoever runs the tests is told what is skipped")]
+    fn served() -> Option<(Self, Server)> {
+        let mut server = None;
+        let forge = Self::with_url(&[("a.yaml", "a\n")], |sandbox| {
+            server = Server::start(sandbox.path("remote.git").parent().unwrap());
+            server.as_ref().map(|server| server.url("remote.git")).unwrap_or_default()
+        });
+        if server.is_none() {
+            eprintln!("skipped: git has no daemon here");
+        }
+        Some((forge, server?))
+    }
+
     fn with_url(files: &[(&str, &str)], url: impl FnOnce(&Sandbox) -> String) -> Self {
         let sandbox = Sandbox::new();
         let remote = sandbox.bare("remote.git");
@@ -131,9 +145,10 @@ fn a_conflict_names_its_files() {
     assert_eq!(forge.merge(7, &head), Merge::Conflict(vec!["a.yaml".to_owned()]));
 }
 
+/// With a git server: a head that is no longer one is still in a directory that can be read.
 #[test]
 fn a_head_that_moved_or_went_is_said_and_a_new_one_is_fetched() {
-    let forge = Forge::new(&[("a.yaml", "a\n")]);
+    let Some((forge, _server)) = Forge::served() else { return };
     let first = forge.open_with(7, &[("b.yaml", "1\n")]);
     let second = forge.open_with(7, &[("b.yaml", "2\n")]);
     assert_eq!(forge.merge(7, &first), Merge::Moved);
@@ -236,20 +251,11 @@ fn noise(length: usize) -> Vec<u8> {
     std::iter::repeat_with(next).flatten().take(length).collect()
 }
 
-/// With a git server: what libgit2 copies from a directory is not counted in bytes.
+/// With a git server: nothing is copied from a directory.
 #[test]
 fn a_pull_request_that_brings_too_much_is_refused_and_the_next_one_is_not() {
-    let mut server = None;
-    let forge = Forge::with_url(&[("a.yaml", "a\n")], |sandbox| {
-        let root = sandbox.path("remote.git").parent().unwrap().to_owned();
-        server = Server::start(&root);
-        server.as_ref().map_or_else(|| root.join("remote.git").display().to_string(), |server| server.url("remote.git"))
-    })
-    .limited(|limits| limits.fetched_bytes = 1 << 20);
-    if server.is_none() {
-        eprintln!("skipped: git has no daemon here");
-        return;
-    }
+    let Some((forge, _server)) = Forge::served() else { return };
+    let forge = forge.limited(|limits| limits.fetched_bytes = 1 << 20);
     std::fs::write(forge.clone.join("large.bin"), noise(8 << 20)).unwrap();
     let large = forge.open(7);
     let small = forge.open_with(8, &[("b.yaml", "b\n")]);
@@ -275,6 +281,9 @@ fn a_hundred_megabytes_beside_the_manifests_change_nothing_and_cost_little() {
     let expected = [("a.yaml", "1\n2\nbase\n"), ("b.yaml", "b\n"), ("zeros.yaml", "too large: 104857600")];
     assert_eq!(merged, files(&expected));
     assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+    // What lies on this machine already is read there.
+    let counted = git(&forge.sandbox.path("agent/pull-requests.git"), &["count-objects", "-v"]);
+    assert!(counted.contains("count: 0\n") && counted.contains("in-pack: 0\n"), "{counted}");
     // A large file that both sides changed is not merged line by line.
     forge.move_base(&[("zeros.yaml", "base\n")]);
     forge.is_unusable(7, &head, "`zeros.yaml`");

@@ -29,6 +29,8 @@ mod e2e_rights;
 mod forge_adapters;
 mod forge_fake;
 mod forge_gitea;
+mod forge_life;
+mod forge_pretended;
 mod forge_schema;
 mod git_pull_requests;
 mod git_report_branch;

@@ -10,9 +10,8 @@ use crate::plan::apply_report::ApplyReport;
 use crate::plan::types::{Finding, Plan, Status};
 use crate::ports::{Comment, CommitState, Forge, PullRequest, PullRequestSource};
 use crate::report::comment::{
-    CommentContext, applied_comment, apply_comment_marker, plan_comment_marker, plan_verdict,
+    CommentContext, applied_comment, apply_comment_marker, not_applied_comment, plan_comment_marker, plan_verdict,
 };
-use crate::report::{markdown_code, markdown_prose};
 
 /// The most commits that are looked at for pull requests when several landed at once.
 const MOST_COMMITS: usize = 20;
@@ -161,12 +160,7 @@ async fn reply(
             let context = CommentContext { details_url: Some(&plan.url), limit, ..CommentContext::default() };
             applied_comment(applied, cluster_id, commit, plan_id(&plan), &context)
         }
-        None => format!(
-            "{marker}\n### Not applied to {}\n\n{}\n\n<sub>merge {}</sub>\n",
-            markdown_code(environment),
-            markdown_prose(&sentence(&note.description)),
-            markdown_code(commit),
-        ),
+        None => not_applied_comment(environment, cluster_id, commit, &sentence(&note.description)),
     };
     Ok(Some(forge.put_comment(pull_request.number, &marker, &text).await?.url))
 }

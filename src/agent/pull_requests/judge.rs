@@ -1,7 +1,7 @@
 //! What is said of a pull request: decided from values, without asking anybody.
 
-use crate::domain::diagnostic::Diagnostic;
-use crate::plan::types::Plan;
+use crate::domain::diagnostic::{Diagnostic, Location, Severity};
+use crate::plan::types::{Finding, Plan};
 use crate::ports::{Annotation, CommitState, CommitStatus, PullRequest};
 use crate::report::comment::plan_verdict;
 
@@ -23,10 +23,13 @@ impl Admission {
 
 /// What the commit status says, and what stands beside the lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Verdict {
-    pub(super) state: CommitState,
-    pub(super) description: String,
-    pub(super) annotations: Vec<Annotation>,
+pub struct Verdict {
+    /// Only what policy denies and files that cannot be used fail.
+    pub state: CommitState,
+    /// In one line.
+    pub description: String,
+    /// What stands beside the lines.
+    pub annotations: Vec<Annotation>,
 }
 
 impl Verdict {
@@ -35,34 +38,27 @@ impl Verdict {
     }
 
     /// Judges a plan: only what policy denies fails. What is held waits for an approval, which the same pull request can bring.
-    pub(super) fn of_plan(plan: &Plan) -> Self {
+    pub fn of_plan(plan: &Plan) -> Self {
         let (may_be_merged, description) = plan_verdict(plan);
         let state = if may_be_merged { CommitState::Success } else { CommitState::Failure };
-        let annotations = plan.findings.iter().filter(|finding| finding.waived.is_none()).filter_map(|finding| {
-            Some(Annotation {
-                location: finding.location.clone()?,
-                severity: finding.severity,
-                code: finding.code.clone(),
-                message: finding.message.clone(),
-            })
+        let open = plan.findings.iter().filter(|finding| finding.waived.is_none());
+        let annotations = open.filter_map(|Finding { location, severity, code, message, help, .. }| {
+            annotation(location.as_ref(), *severity, code, message, help.as_deref())
         });
         Self { state, description, annotations: annotations.collect() }
     }
 
-    /// Judges files that cannot be used.
-    pub(super) fn of_files(message: &str, diagnostics: &[Diagnostic]) -> Self {
-        let annotations = diagnostics.iter().filter_map(|problem| {
-            Some(Annotation {
-                location: problem.location.clone()?,
-                severity: problem.severity,
-                code: problem.code.clone(),
-                message: problem.message.clone(),
-            })
-        });
+    /// Judges files that cannot be used. The message is a fragment.
+    pub fn of_files(message: &str, diagnostics: &[Diagnostic]) -> Self {
+        let annotations =
+            diagnostics.iter().filter_map(|Diagnostic { location, severity, code, message, help, .. }| {
+                annotation(location.as_ref(), *severity, code, message, help.as_deref())
+            });
         Self { state: CommitState::Failure, description: sentence(message), annotations: annotations.collect() }
     }
 
-    pub(super) fn status(&self, context: &str, target_url: Option<String>) -> CommitStatus {
+    /// Returns the status that says it.
+    pub fn status(&self, context: &str, target_url: Option<String>) -> CommitStatus {
         CommitStatus {
             context: context.to_owned(),
             state: self.state,
@@ -70,6 +66,18 @@ impl Verdict {
             target_url,
         }
     }
+}
+
+fn annotation(
+    location: Option<&Location>,
+    severity: Severity,
+    code: &str,
+    message: &str,
+    help: Option<&str>,
+) -> Option<Annotation> {
+    let help = help.map(|help| format!("\nHelp: {help}")).unwrap_or_default();
+    let location = location?.clone();
+    Some(Annotation { location, severity, code: code.to_owned(), message: format!("{message}{help}") })
 }
 
 /// Makes a sentence of a fragment.

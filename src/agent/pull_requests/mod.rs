@@ -16,8 +16,9 @@ mod tests;
 mod watch;
 
 pub use applied::{PassNote, note};
-pub use judge::Admission;
+pub use judge::{Admission, Verdict};
 pub use memory::Memory;
 pub use poll::{Heard, PollWakes, Polling, poll};
 pub use round::{BadFiles, Proposed, ProposedFiles, Round, RoundProblem};
+pub use telling::{annotate, plan_context};
 pub use watch::{Opened, Rounds, Surroundings};

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::judge::{Admission, Verdict};
 use super::memory::{Base, Holds, Memory, Said, Seen, ThisRound};
+use crate::config::settings::VerifyMode;
 use crate::domain::desired::DesiredState;
 use crate::domain::diagnostic::Diagnostic;
 use crate::domain::snapshot::Snapshot;
@@ -12,12 +13,12 @@ use crate::plan::input::PlanOptions;
 use crate::plan::types::{Plan, PlanSource};
 use crate::policy::Pack;
 use crate::ports::{
-    Clock, Cluster, CommitState, Forge, ForgeError, ForgeErrorKind, Merge, PullRequest, PullRequestSource,
-    ReportBranch, RuleStore, SourceError,
+    Clock, Cluster, CommitDistrust, CommitState, Forge, ForgeError, ForgeErrorKind, Merge, PullRequest,
+    PullRequestSource, ReportBranch, RuleStore, SignedCommits, SourceError,
 };
 use crate::reconcile::{Observation, Pass, Secrets, observe};
 use crate::report::comment::{
-    CommentContext, bad_files_comment, conflict_comment, not_planned_comment, plan_comment, unchanged_comment,
+    CommentContext, Distrust, bad_files_comment, conflict_comment, not_planned_comment, plan_comment, unchanged_comment,
 };
 use crate::report::{clean, plan_json};
 
@@ -52,6 +53,8 @@ pub struct Round<'a> {
     pub environment: &'a str,
     /// The branch that is followed; pull requests to others are nobody's business here.
     pub branch: &'a str,
+    /// Which commits of the branch must be signed.
+    pub verify: VerifyMode,
     /// The forge.
     pub forge: &'a dyn Forge,
     /// The pull requests as git has them.
@@ -262,7 +265,11 @@ impl Round<'_> {
                 if tracing::enabled!(tracing::Level::DEBUG) {
                     tracing::debug!(pull_request = pull_request.number, plan = %plan_json(&plan), "planned");
                 }
-                let text = |_: &str, context: &CommentContext<'_>| plan_comment(&plan, context);
+                let distrust = self.distrust(pull_request, base).await?;
+                let distrust = distrust.as_ref().map(|found| Distrust { commit: &found.commit, words: &found.words });
+                let text = |_: &str, context: &CommentContext<'_>| {
+                    plan_comment(&plan, &CommentContext { distrust, ..*context })
+                };
                 // A plan without anything in it does not start a comment.
                 let says_something = !(plan.actions.is_empty() && plan.findings.is_empty() && plan.unknown.is_empty());
                 let comment = self.comment(pull_request, base, memory, text).map(|(text, _)| (text, says_something));
@@ -279,6 +286,20 @@ impl Round<'_> {
             source.merge(&base, *number, head_reference, head)
         };
         Ok(blocking(merge).await?)
+    }
+
+    /// Finds what of the head would keep the agent from following it, were it merged as it is.
+    async fn distrust(&self, pull_request: &PullRequest, base: &str) -> Result<Option<CommitDistrust>, RoundProblem> {
+        let (source, now, verify) = (Arc::clone(&self.source), self.clock.now(), self.verify);
+        let (head, base) = (pull_request.head.clone(), base.to_owned());
+        let check = move || match verify {
+            VerifyMode::None => Ok(None),
+            VerifyMode::Head => source.distrusted(&head, &SignedCommits::Head, now),
+            VerifyMode::EveryCommit => {
+                source.distrusted(&head, &SignedCommits::EveryOneSince(vec![base.as_str()]), now)
+            }
+        };
+        Ok(blocking(check).await?)
     }
 
     /// The same plan as the command line's and the passes', of files that are not on the branch yet.

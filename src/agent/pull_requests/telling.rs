@@ -6,13 +6,29 @@ use super::judge::Verdict;
 use super::memory::{Memory, Said, Told};
 use super::round::{Round, RoundProblem};
 use crate::domain::digest::sha256;
-use crate::ports::{CommitState, PullRequest};
+use crate::ports::{CommitState, Forge, ForgeError, PullRequest};
 use crate::report::clean;
 use crate::report::comment::{self, CommentContext, says_the_same};
 
+/// Returns the context of the status about an environment's plan.
+pub fn plan_context(environment: &str) -> String {
+    format!("driftless/plan/{environment}")
+}
+
+/// Shows what stands beside the lines, where the forge can. The check there has another name than the status: one that is required must
+/// be the status.
+pub async fn annotate(
+    forge: &dyn Forge,
+    revision: &str,
+    environment: &str,
+    verdict: &Verdict,
+) -> Result<(), ForgeError> {
+    forge.annotate(revision, &format!("{} findings", plan_context(environment)), &verdict.annotations).await
+}
+
 impl Round<'_> {
     fn context(&self) -> String {
-        format!("driftless/plan/{}", self.environment)
+        plan_context(self.environment)
     }
 
     /// Writes a comment that is put only where one stands; `None` as long as the cluster's id is not known, for then none stands.
@@ -29,6 +45,7 @@ impl Round<'_> {
             base: Some(base),
             head: Some(&pull_request.head),
             observed: seen.map(|seen| comment::Observation { at: seen.at, planned: self.clock.now() }),
+            distrust: None,
             details_url: None,
             limit: self.forge.longest_comment(),
         };
@@ -98,7 +115,7 @@ impl Round<'_> {
         if !same_verdict {
             let target = url.or_else(|| Some(pull_request.url.clone()));
             self.forge.set_status(&pull_request.head, &said.verdict.status(&self.context(), target)).await?;
-            self.forge.annotate(&pull_request.head, &self.context(), &said.verdict.annotations).await?;
+            annotate(self.forge, &pull_request.head, self.environment, &said.verdict).await?;
         }
         let took = before.map_or(Duration::ZERO, |told| told.took);
         let told = Told {

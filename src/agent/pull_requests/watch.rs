@@ -11,6 +11,7 @@ use super::judge::{Admission, Verdict};
 use super::memory::Memory;
 use super::poll::{Heard, Polling};
 use super::round::{ProposedFiles, Round, RoundProblem};
+use crate::config::settings::VerifyMode;
 use crate::plan::input::PlanOptions;
 use crate::ports::{Clock, Cluster, CommitState, Forge, PullRequestSource, ReportBranch, RuleStore};
 
@@ -32,6 +33,8 @@ pub struct Surroundings {
     pub environment: String,
     /// The branch that is followed.
     pub branch: String,
+    /// Which commits of it must be signed.
+    pub verify: VerifyMode,
     /// The forge.
     pub forge: Box<dyn Forge>,
     /// The pull requests as git has them.
@@ -121,6 +124,7 @@ impl Polling for Rounds {
         let round = Round {
             environment: &surroundings.environment,
             branch: &surroundings.branch,
+            verify: surroundings.verify,
             forge: surroundings.forge.as_ref(),
             source: Arc::clone(&surroundings.source),
             admission: &surroundings.admission,

@@ -61,11 +61,13 @@ impl PullRequestWatch {
                 path: settings.source.path.clone(),
                 access: repository::remote_access(&settings.source.auth),
             },
-        );
+        )
+        .trusting(settings.source.verify.keys.clone());
         let (passes, receiver) = mpsc::channel(LONGEST_QUEUE);
         let surroundings = Surroundings {
             environment: settings.environment.clone(),
             branch: settings.source.branch.clone(),
+            verify: settings.source.verify.mode,
             forge: open_forge(forge)?,
             source: Arc::new(source),
             admission: Admission { forks: forge.forks, label: forge.label.clone() },

@@ -13,11 +13,12 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 
 pub use other::{
-    applied_comment, apply_comment_marker, bad_files_comment, conflict_comment, not_planned_comment, unchanged_comment,
+    applied_comment, apply_comment_marker, apply_markdown, bad_files_comment, conflict_comment, not_applied_comment,
+    not_planned_comment, unchanged_comment,
 };
 
 use self::fit::fit;
-use super::escape::{clean, cut, markdown_block, markdown_code};
+use super::escape::{clean, cut, markdown_block, markdown_code, markdown_prose};
 use super::values::yaml;
 use crate::plan::types::{Plan, Summary};
 
@@ -37,10 +38,21 @@ pub struct CommentContext<'a> {
     pub head: Option<&'a str>,
     /// When the cluster was read. It must not change while the plan does not, or every comment is written again.
     pub observed: Option<Observation>,
+    /// The commit that keeps this from being applied as it is, where commits must be signed.
+    pub distrust: Option<Distrust<'a>>,
     /// Where the agent shows the plan.
     pub details_url: Option<&'a str>,
     /// Bytes that the forge takes; see `Forge::longest_comment`.
     pub limit: usize,
+}
+
+/// A commit whose signature does not count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Distrust<'a> {
+    /// Its id.
+    pub commit: &'a str,
+    /// Why; fits after "the commit `ID` ".
+    pub words: &'a str,
 }
 
 /// When the cluster was read, and when the plan was made from it.
@@ -74,11 +86,22 @@ pub fn plan_markdown(plan: &Plan) -> String {
 }
 
 fn plan_body(plan: &Plan, context: &CommentContext<'_>) -> String {
-    let head = format!("### Plan for {}\n\n{}\n", name(&plan.environment), counts(plan));
+    let distrust = context.distrust.map(distrust).unwrap_or_default();
+    let head = format!("### Plan for {}\n\n{}\n{distrust}", name(&plan.environment), counts(plan));
     let footer = footer(&plan.environment, &plan.cluster.id, Some(plan), context);
     // The marker is at most two names long.
     let room = context.limit.saturating_sub(head.len() + footer.len() + 2 * LONGEST_NAME + 100);
     format!("{head}{}{footer}", fit(&sections::of_plan(plan), room))
+}
+
+/// Says that the plan is only a plan.
+fn distrust(distrust: Distrust<'_>) -> String {
+    format!(
+        "\n**Not signed by a trusted key**: the commit {} {}. Only what trusted keys signed is followed here, so this is \
+         not applied as it is.\n",
+        name(distrust.commit),
+        markdown_prose(&cut(distrust.words, LONGEST_SENTENCE))
+    )
 }
 
 /// Returns the line of counts.

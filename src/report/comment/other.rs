@@ -2,10 +2,10 @@
 
 use super::fit::{Section, fit};
 use super::sections::folded;
-use super::{CommentContext, LONGEST_NAME, LONGEST_SENTENCE, field, footer, name, plan_comment_marker};
+use super::{CommentContext, LONGEST_NAME, LONGEST_SENTENCE, SHORTEST_LIMIT, field, footer, name, plan_comment_marker};
 use crate::domain::diagnostic::Diagnostic;
 use crate::plan::apply_report::{ActionResult, ApplyReport, Outcome};
-use crate::report::apply::{headline, lines};
+use crate::report::apply::{Line, headline, lines};
 use crate::report::counted;
 use crate::report::escape::{cut, markdown_prose};
 use crate::report::findings::diagnostic_markdown;
@@ -98,19 +98,39 @@ pub fn applied_comment(
         name(&report.plan_id),
         footer(&report.environment, cluster_id, None, &merged)
     );
+    with_results(report, &head, &footer, context.limit)
+}
+
+/// Says that nothing was applied after the merge, and why, in one sentence.
+pub fn not_applied_comment(environment: &str, cluster_id: &str, revision: &str, reason: &str) -> String {
+    format!(
+        "{}\n### Not applied to {}\n\n{}\n\n<sub>merge {}</sub>\n",
+        apply_comment_marker(environment, cluster_id, revision),
+        name(environment),
+        markdown_prose(&cut(reason, LONGEST_SENTENCE)),
+        name(revision),
+    )
+}
+
+/// Writes what came of an apply as Markdown.
+pub fn apply_markdown(report: &ApplyReport) -> String {
+    let head = format!("### Applied to {}\n\n**{}**\n", name(&report.environment), headline(report));
+    with_results(report, &head, &format!("\n<sub>plan {}</sub>\n", name(&report.plan_id)), SHORTEST_LIMIT)
+}
+
+/// Writes the result of each action between head and footer, as far as there is room.
+fn with_results(report: &ApplyReport, head: &str, footer: &str, limit: usize) -> String {
+    let attention = |line: Line| {
+        let why = cut(&line.why, LONGEST_SENTENCE);
+        let why = if why.is_empty() { String::new() } else { format!(": {}", markdown_prose(&why)) };
+        format!("- **{}** {}{why}\n", line.label, name(&line.action)).into()
+    };
     let attention = Section {
         what: "results",
         rank: 0,
         share: 80,
         before: "\n#### Needs attention\n\n".to_owned(),
-        entries: lines(report)
-            .into_iter()
-            .map(|line| {
-                let why = cut(&line.why, LONGEST_SENTENCE);
-                let why = if why.is_empty() { String::new() } else { format!(": {}", markdown_prose(&why)) };
-                format!("- **{}** {}{why}\n", line.label, name(&line.action)).into()
-            })
-            .collect(),
+        entries: lines(report).into_iter().map(attention).collect(),
         after: String::new(),
     };
     let done: Vec<&ActionResult> = report.results.iter().filter(|result| result.outcome == Outcome::Applied).collect();
@@ -125,7 +145,7 @@ pub fn applied_comment(
     };
     let mut sections = vec![attention, done];
     sections.retain(|section| !section.entries.is_empty());
-    let room = context.limit.saturating_sub(head.len() + footer.len());
+    let room = limit.saturating_sub(head.len() + footer.len());
     format!("{head}{}{footer}", fit(&sections, room))
 }
 

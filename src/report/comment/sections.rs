@@ -267,9 +267,12 @@ fn note(action: &Action) -> String {
         (None, Some(Hold::DriftNotCorrected)) => "the settings leave drift as it is",
         (None, Some(Hold::DriftUnconfirmed)) => "the drift is not confirmed yet",
         (None, Some(Hold::Contested)) => "somebody else keeps changing it back",
-        (None, None) => return String::new(),
+        (None, None) => "",
     };
-    format!(": {}", markdown_prose(&cut(why, LONGEST_SENTENCE)))
+    let why = if why.is_empty() { String::new() } else { format!(": {}", markdown_prose(&cut(why, LONGEST_SENTENCE))) };
+    // The approval may be part of the very change that reviewers look at.
+    let approval = action.approved_by.as_ref().map(|approval| format!("; approved by {}", name(approval)));
+    format!("{why}{}", approval.unwrap_or_default())
 }
 
 fn place(action: &Action) -> String {

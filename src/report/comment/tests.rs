@@ -14,6 +14,7 @@ const LIMIT: CommentContext<'static> = CommentContext {
     base: Some("9f8e7d6c5b4a39281706f5e4d3c2b1a098765432"),
     head: Some("1a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d"),
     observed: None,
+    distrust: None,
     details_url: Some("https://driftless.example.org/"),
     limit: SHORTEST_LIMIT,
 };
@@ -34,11 +35,13 @@ fn denied() -> Plan {
 fn everything() -> Vec<(&'static str, String)> {
     let context = observed();
     let report = samples::apply_report();
+    let unsigned = Distrust { commit: HOSTILE, words: HOSTILE };
     let files = ["base/topics/a.yaml".to_owned(), format!("base/{HOSTILE}.yaml")];
     vec![
         ("plan", plan_comment(&samples::plan(), &context)),
         ("in-sync", plan_comment(&samples::plan_in_sync(), &context)),
         ("denied", plan_comment(&denied(), &context)),
+        ("distrusted", plan_comment(&samples::plan_in_sync(), &CommentContext { distrust: Some(unsigned), ..context })),
         ("unchanged", unchanged_comment("prod", "vVx3-w", &context)),
         ("conflict", conflict_comment("prod", "vVx3-w", &files, &context)),
         ("bad-files", bad_files_comment("prod", "vVx3-w", &samples::diagnostics(), &context)),
@@ -46,6 +49,7 @@ fn everything() -> Vec<(&'static str, String)> {
             "not-planned",
             not_planned_comment("prod", "vVx3-w", &format!("no broker answers at `a:1` {HOSTILE}"), &context),
         ),
+        ("not-applied", not_applied_comment("prod", "vVx3-w", "1a2b3c", &format!("No broker answers at {HOSTILE}."))),
         ("applied", applied_comment(&report, "vVx3-w", "1a2b3c", Some("sha256:0123"), &context)),
     ]
 }
@@ -63,7 +67,7 @@ fn every_comment_begins_with_its_marker_and_stays_in_its_bounds() {
         let first = text.lines().next().expect("a line");
         let marker = plan_comment_marker("prod", "vVx3-w");
         let applied = apply_comment_marker("prod", "vVx3-w", "1a2b3c");
-        assert_eq!(first, if name == "applied" { applied } else { marker }, "{name}");
+        assert_eq!(first, if name.ends_with("applied") { applied } else { marker }, "{name}");
         check(&text);
     }
     assert_eq!(plan_comment_marker("prod", "a--> <b"), "<!-- driftless:plan environment=prod cluster=a_____b -->");
