@@ -190,7 +190,7 @@ pub fn read(surroundings: Surroundings<'_>, path: &Path) -> io::Result<Secret> {
 }
 
 /// Returns the variable that may hold a secret. Several references can have the same one: the store refuses the second.
-pub fn variable_name(reference: &SecretReference) -> String {
+fn variable_name(reference: &SecretReference) -> String {
     let upper = |part: &str| -> String {
         part.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect()
     };

@@ -29,7 +29,7 @@ pub fn version_text((major, minor): KafkaVersion) -> String {
 }
 
 /// Prefixes of keys that other vendors' brokers add. Kafka itself refuses them.
-pub const VENDOR_PREFIXES: [&str; 4] = ["confluent.", "redpanda.", "aws.", "eventhubs."];
+const VENDOR_PREFIXES: [&str; 4] = ["confluent.", "redpanda.", "aws.", "eventhubs."];
 
 /// How Kafka parses and compares a config (`clients/.../config/ConfigDef.java`).
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -144,13 +144,8 @@ fn base_broker_key(key: &str) -> &str {
     }
 }
 
-/// Returns the known topic config whose name is nearest, when it is near enough to be meant.
-pub fn nearest_topic_key(key: &str) -> Option<&'static str> {
-    nearest(key, TOPIC_CONFIGS.iter().map(|definition| definition.key))
-}
-
 /// Says whether a vendor's broker may know a key that Kafka does not.
-pub fn is_vendor_key(key: &str) -> bool {
+fn is_vendor_key(key: &str) -> bool {
     VENDOR_PREFIXES.iter().any(|prefix| key.starts_with(prefix))
 }
 
@@ -161,7 +156,7 @@ pub fn validate_topic_value(key: &str, value: &str, version: Option<KafkaVersion
         return Err(if is_vendor_key(key) {
             ConfigProblem::VendorKey
         } else {
-            ConfigProblem::UnknownKey { nearest: nearest_topic_key(key) }
+            ConfigProblem::UnknownKey { nearest: nearest(key, TOPIC_CONFIGS.iter().map(|definition| definition.key)) }
         });
     };
     check_value(definition, value).map_err(ConfigProblem::BadValue)?;

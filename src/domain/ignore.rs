@@ -6,7 +6,7 @@ use super::names::TopicName;
 
 /// Topics that are ignored unless a manifest declares them: Kafka's internal ones, and by convention those of Schema
 /// Registry, Connect, Streams, MirrorMaker, Strimzi, Confluent, MSK, Redpanda.
-pub const DEFAULT_IGNORED_TOPICS: &[&str] = &[
+const DEFAULT_IGNORED_TOPICS: &[&str] = &[
     r"^__",
     r"^_schemas$",
     r"^connect-(offsets|configs|status)$",

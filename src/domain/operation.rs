@@ -134,7 +134,7 @@ impl OperationKind {
     ///
     /// SCRAM: beyond 10,000 upserts the active controller steps down. DeleteAcls: every filter is compared with every
     /// ACL on the controller's one thread (4.5 ms a filter at 50,000 ACLs).
-    pub fn most_per_request(self) -> usize {
+    fn most_per_request(self) -> usize {
         match self {
             Self::CreateTopic
             | Self::AddPartitions

@@ -82,17 +82,6 @@ impl GitReportBranch {
         Ok(Self { repository, branch, settings })
     }
 
-    /// The branch's short name, such as `driftless/prod`.
-    pub fn branch_name(&self) -> &str {
-        &self.branch
-    }
-
-    /// Says whether there is a remote to push to.
-    pub fn has_remote(&self) -> Result<bool, SourceError> {
-        let repository = self.repository()?;
-        Ok(self.remote(&repository)?.is_some())
-    }
-
     /// The commit that [`ReportBranch::read`] reads, as full hexadecimal id.
     pub fn tip(&self) -> Result<Option<String>, SourceError> {
         let repository = self.repository()?;

@@ -41,7 +41,7 @@ pub enum Seen {
 }
 
 /// Returns the path of a config key.
-pub fn config_path(key: &str) -> String {
+fn config_path(key: &str) -> String {
     format!("{CONFIG}{key}")
 }
 

@@ -16,7 +16,7 @@ use super::types::{Action, Hold, Origin, Plan};
 
 /// Two looks nearer than this are one check: brokers learn of changes one after the other, and a commit may start a second
 /// pass at once.
-pub const BETWEEN_CHECKS: SignedDuration = SignedDuration::from_secs(10);
+const BETWEEN_CHECKS: SignedDuration = SignedDuration::from_secs(10);
 /// So many corrections within [`QUIET`] are enough.
 const MOST_CORRECTIONS: usize = 3;
 /// After this time without any move of the cluster's side a contest is over.
