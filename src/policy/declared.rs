@@ -9,6 +9,7 @@
 
 use regorus::unstable::{Expr, Literal, Module, Query, Rule};
 
+use super::calls::values;
 use super::negation::parts;
 use super::words::words;
 
@@ -30,6 +31,7 @@ pub(super) fn in_front(module: &Module, text: &str) -> Option<String> {
     let mut moves = Vec::new();
     for rule in &module.policy {
         let Rule::Spec { bodies, .. } = rule.as_ref() else { continue };
+        values(rule).into_iter().for_each(|value| nested(value, text, &mut moves));
         bodies.iter().for_each(|body| query(&body.query, text, &mut moves));
     }
     if moves.is_empty() {

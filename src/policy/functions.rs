@@ -2,11 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use regorus::unstable::BUILTINS;
 use regorus::{Engine, Value};
 
+use super::corrected;
 use super::declared;
+use super::json_schema;
 use super::regexes;
 use super::sprintf::sprintf;
+use super::texts;
 use super::words::{Word, words};
 
 /// Built-in functions that would make a verdict depend on something other than its input, or that look at the world. A pack
@@ -31,6 +35,40 @@ const OLDER: [&str; 10] = [
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct FunctionError(String);
+
+/// What a function of ours is called with, and what it answers. The error fits behind the function's name.
+type Function = fn(&str, &[Value]) -> Result<Value, String>;
+
+/// The functions that stand in modules of their own: name, number of arguments, and the function.
+fn as_opa_has_them() -> Vec<(&'static str, u8, Function)> {
+    let with = |(name, n_arguments): (&'static str, u8), function: Function| (name, n_arguments, function);
+    let mut all = Vec::new();
+    all.extend(corrected::FUNCTIONS.map(|function| with(function, corrected::call)));
+    all.extend(json_schema::FUNCTIONS.map(|function| with(function, json_schema::call)));
+    all.extend(regexes::FUNCTIONS.map(|function| with(function, regexes::call)));
+    all.extend(texts::FUNCTIONS.map(|function| with(function, texts::call)));
+    all
+}
+
+/// What is known of a built-in function.
+pub(super) struct Known {
+    pub(super) n_arguments: usize,
+    /// Whether it is one that [`add`] gives to the engine.
+    pub(super) is_ours: bool,
+}
+
+/// Looks a built-in function up.
+pub(super) fn known(name: &str) -> Option<Known> {
+    let ours = match name {
+        "sprintf" | "object.subset" | "set_diff" => Some(2),
+        name if OLDER.contains(&name) && name != "re_match" => Some(1),
+        name => {
+            as_opa_has_them().into_iter().find(|(known, _, _)| *known == name).map(|(_, n_arguments, _)| n_arguments)
+        }
+    };
+    let n_arguments = ours.or_else(|| BUILTINS.get(name).map(|(_, n_arguments)| *n_arguments))?;
+    Some(Known { n_arguments: usize::from(n_arguments), is_ours: ours.is_some() })
+}
 
 /// Gives the engine the functions of Rego version 0, and those that it does not have as OPA has them.
 pub(super) fn add(engine: &mut Engine) {
@@ -58,9 +96,9 @@ pub(super) fn add(engine: &mut Engine) {
             _ => Err(wanted_arguments("object.subset"))?,
         }),
     ));
-    for (name, n_arguments) in regexes::FUNCTIONS {
+    for (name, n_arguments, function) in as_opa_has_them() {
         let call = move |arguments: Vec<Value>| {
-            Ok(regexes::call(name, &arguments).map_err(|problem| FunctionError(format!("`{name}` {problem}")))?)
+            Ok(function(name, &arguments).map_err(|problem| FunctionError(format!("`{name}` {problem}")))?)
         };
         drop(engine.add_extension(name.to_owned(), n_arguments, Box::new(call)));
     }
@@ -165,6 +203,25 @@ pub(super) fn is_surely_v1(text: &str) -> bool {
             || (two[0] == "contains" && !["(", ".", ":=", "="].contains(&two[1]))
     });
     keyword && !imports
+}
+
+/// Says whether `not` negates the whole of what stands behind it, undefined arguments included: OPA's `future.keywords.not`, which an
+/// import of all future keywords brings along.
+pub(super) fn negates_the_whole(text: &str) -> bool {
+    let Some(words) = words(text) else { return false };
+    let texts: Vec<&str> = words.iter().map(|word| word.text.as_str()).collect();
+    (0..texts.len()).any(|at| {
+        texts[at..].starts_with(&["import", "future", ".", "keywords"])
+            && (texts.get(at + 4) != Some(&".") || texts.get(at + 5) == Some(&"not"))
+    })
+}
+
+/// Finds the first `not { … }`, a form of `future.keywords.not` that the engine takes for the negation of a set.
+pub(super) fn negated_body(text: &str) -> Option<BadCall> {
+    let words = words(text).filter(|_| negates_the_whole(text))?;
+    let found = words.windows(2).find(|two| two[0].text == "not" && two[1].text == "{")?;
+    let message = "`not { … }` is not known: name what stands in the braces as a rule, and negate that".to_owned();
+    Some(BadCall { message, line: found[0].line, column: found[0].column })
 }
 
 /// Finds the first call of a function that looks beyond its input. Comments and strings are not calls.

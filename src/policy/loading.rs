@@ -7,6 +7,7 @@ use regorus::unstable::{Module, Ref};
 
 use super::Pack;
 use super::builtin::BUILT_IN;
+use super::calls;
 use super::data;
 use super::declared;
 use super::engine::PackEngine;
@@ -21,15 +22,17 @@ use super::rules::{Definition, definitions};
 use super::unknown_fields;
 use crate::plan::types::Finding;
 
-/// Writes a file so that the engine judges by it as OPA does: declarations in front, and what negations need.
+/// Writes a file so that the engine judges by it as OPA does: calls, declarations in front, and what negations need.
 fn as_the_engine_needs(path: &str, text: &str) -> Option<String> {
-    let module = read_alone(path, text)?;
-    let declared = declared::in_front(&module, text);
-    let explicit = match &declared {
-        Some(text) => negation::explicit(&*read_alone(path, text)?, text),
-        None => negation::explicit(&module, text),
-    };
-    explicit.or(declared)
+    let mut module = read_alone(path, text)?;
+    let mut written: Option<String> = None;
+    for rewrite in [calls::written, declared::in_front, negation::explicit] {
+        if let Some(text) = rewrite(&module, written.as_deref().unwrap_or(text)) {
+            module = read_alone(path, &text)?;
+            written = Some(text);
+        }
+    }
+    written
 }
 
 /// Reads a file by itself. One that cannot be read is reported when it is loaded.
@@ -91,12 +94,13 @@ impl PackEngine {
     }
 
     fn add(&mut self, path: &str, text: &str) -> Result<(), PackError> {
-        if let Some(call) = functions::refused_call(text) {
+        if let Some(call) = functions::refused_call(text).or_else(|| functions::negated_body(text)) {
             return Err(PackError::at(path, call.line, call.message).column(call.column));
         }
         let is_v1 = self.parse(path, text)?;
         let Some(module) = self.engine.get_modules().last().cloned() else { return Ok(()) };
         let found = definitions(&module, path, text)?;
+        super::rules::overlap(&module, path).map_or(Ok(()), Err)?;
         let own: BTreeSet<String> = super::rules::names(&module).into_iter().collect();
         if is_v1 && let Some(call) = functions::older_call(text, &own) {
             return Err(PackError::at(path, call.line, call.message).column(call.column));

@@ -12,8 +12,10 @@
 
 mod access;
 mod builtin;
+mod calls;
 pub mod cases;
 mod codes;
+mod corrected;
 mod data;
 mod declared;
 mod engine;
@@ -24,6 +26,7 @@ mod functions;
 mod guide;
 mod imports;
 mod input;
+mod json_schema;
 mod limits;
 mod loading;
 mod negation;
@@ -34,6 +37,7 @@ mod regexes;
 mod rules;
 mod shape;
 mod sprintf;
+mod texts;
 pub mod trial;
 mod unknown_fields;
 mod words;

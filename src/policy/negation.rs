@@ -4,14 +4,23 @@
 //! `not input.x in names` are undefined where `input.x` is, and only `not input.x` and `not input.x == 1` hold. The engine
 //! negates the whole. So that a rule judges as it does in OPA, the arguments are asked for in front of the negation, on the same line:
 //! `[input.x]; not startswith(input.x, "a")`. A list is never false, and undefined as soon as one of its parts is.
+//!
+//! A file that imports `future.keywords`, or `future.keywords.not`, has the other meaning in OPA too: there the whole is negated.
 
 use regorus::unstable::{AssignOp, BoolOp, Expr, Literal, LiteralStmt, Module, Query, Rule};
 
+use super::calls::values;
+use super::functions;
+
 /// Returns the text with what negations need in front of them, or nothing when there is nothing to add.
 pub(super) fn explicit(module: &Module, text: &str) -> Option<String> {
+    if functions::negates_the_whole(text) {
+        return None;
+    }
     let mut writer = Writer { text, added: Vec::new() };
     for rule in &module.policy {
         let Rule::Spec { bodies, .. } = rule.as_ref() else { continue };
+        values(rule).into_iter().for_each(|value| writer.nested(value));
         for body in bodies {
             let start = body.query.span.start as usize;
             let braces = text.get(start..).is_some_and(|rest| rest.trim_start().starts_with('{'))

@@ -85,7 +85,8 @@ fn split<'t>(pattern: &Regex, text: &'t str) -> Vec<&'t str> {
     parts
 }
 
-fn compiled(pattern: &str) -> Result<Regex, String> {
+/// Compiles a pattern of Go's, or takes it from those that are kept.
+pub(super) fn compiled(pattern: &str) -> Result<Regex, String> {
     let mut kept = COMPILED.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(regex) = kept.get(pattern) {
         return Ok(regex.clone());

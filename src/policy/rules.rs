@@ -1,6 +1,6 @@
 //! Which rules a pack has, where they stand, and what their METADATA says.
 
-use regorus::unstable::{Module, Rule, RuleHead};
+use regorus::unstable::{Module, Rule, RuleHead, Span};
 use serde::Deserialize;
 
 use super::engine::PackEngine;
@@ -168,6 +168,26 @@ fn head(rule: &Rule) -> (bool, String) {
         Rule::Default { refr, args, .. } => (!args.is_empty(), refr),
     };
     (is_function, head.span().text().split(['.', '[']).next().unwrap_or_default().to_owned())
+}
+
+/// Finds a partial set with a variable in its name (`limits[kind].names contains …`) beside one of the same rule that is written out
+/// (`limits.topic.names contains …`): the engine loses what one of them gives.
+pub(super) fn overlap(module: &Module, file: &str) -> Option<PackError> {
+    let sets = module.policy.iter().filter_map(|rule| match rule.as_ref() {
+        Rule::Spec { head: RuleHead::Set { refr, .. }, .. } => Some(refr.span()),
+        Rule::Spec { .. } | Rule::Default { .. } => None,
+    });
+    let (open, closed): (Vec<_>, Vec<_>) = sets.partition(|span| span.text().contains("]."));
+    let root = |text: &str| text.split(['.', '[']).next().unwrap_or_default().to_owned();
+    let both = |span: &&&Span| {
+        closed.iter().any(|other| other.text().contains('.') && root(other.text()) == root(span.text()))
+    };
+    let span = open.iter().find(both)?;
+    let message = format!(
+        "`{}` overlaps a rule whose name has no variable, which the engine cannot judge: give one of them another name",
+        span.text()
+    );
+    Some(PackError::at(file, span.line, message))
 }
 
 /// Says whether the rules of a package see the whole.

@@ -383,6 +383,10 @@ fn what_a_rule_reads_and_can_never_have_is_reported() {
             "",
         ),
         (manifest("input.spec.partition > 3"), ""),
+        (manifest("some i\n\tinput[i].contents.kind == \"KafkaTopic\""), "package driftless"),
+        (manifest("some file in input\n\tfile.contents.kind == \"KafkaTopic\""), "package driftless"),
+        (manifest("file := input[_]\n\tfile.contents.kind == \"KafkaTopic\""), "package driftless"),
+        (manifest("input.contents.kind == \"KafkaTopic\"\n\tsome part in input\n\tpart.content == 1"), ""),
         (manifest("input.kind == \"Deployment\"\n\tinput.spec.template"), ""),
         (
             manifest(

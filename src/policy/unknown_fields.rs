@@ -20,6 +20,8 @@ pub(super) const CODE: &str = "policy-reads-unknown-field";
 pub(super) fn findings(module: &Module, file: &str, is_whole: bool, provided: &BTreeSet<String>) -> Vec<Finding> {
     let mut reader = Reader {
         file,
+        is_whole,
+        elements: BTreeSet::new(),
         root: is_whole.then(Shape::whole),
         variables: BTreeMap::new(),
         provided,
@@ -40,6 +42,7 @@ pub(super) fn findings(module: &Module, file: &str, is_whole: bool, provided: &B
         };
         for query in queries {
             reader.variables = imported.clone();
+            reader.elements.clear();
             let parameters = match head {
                 RuleHead::Func { args, .. } => args.as_slice(),
                 RuleHead::Compr { .. } | RuleHead::Set { .. } => &[],
@@ -86,6 +89,9 @@ fn kind(query: &Query) -> Option<String> {
 
 struct Reader<'a> {
     file: &'a str,
+    is_whole: bool,
+    /// Variables that are bound to what stands in the input, whatever it is.
+    elements: BTreeSet<String>,
     /// The shape of `input`, when it is known.
     root: Option<Shape>,
     variables: BTreeMap<String, Option<Shape>>,
@@ -124,7 +130,11 @@ impl Reader<'_> {
                     self.variables.extend(vars.iter().map(|name| (name.text().to_owned(), None)));
                 }
                 Literal::SomeIn { key, value, collection, .. } => {
-                    let shape = self.expression(as_written(collection)).and_then(|shape| shape.element());
+                    let collection = as_written(collection);
+                    let shape = self.expression(collection).and_then(|shape| shape.element());
+                    if collection.span().text() == "input" {
+                        self.elements.insert(value.span().text().to_owned());
+                    }
                     if let Some(key) = key {
                         self.bind(key, None);
                     }
@@ -133,6 +143,9 @@ impl Reader<'_> {
                 Literal::Expr { expr, .. } | Literal::NotExpr { expr, .. } => {
                     if let Expr::AssignExpr { lhs, rhs, .. } = expr.as_ref() {
                         let shape = self.expression(rhs);
+                        if self.is_element(rhs) {
+                            self.elements.insert(lhs.span().text().to_owned());
+                        }
                         self.bind(lhs, shape);
                     } else {
                         self.expression(expr);
@@ -189,6 +202,10 @@ impl Reader<'_> {
                     self.data(field.0.text(), &field.0);
                     return None;
                 }
+                if field.0.text() == "contents" && self.is_element(refr) {
+                    self.combined(&field.0, refr.span().text());
+                    return None;
+                }
                 let shape = self.expression(refr)?;
                 self.field(&shape, field.0.text(), &field.0, refr.span().text())
             }
@@ -232,6 +249,27 @@ impl Reader<'_> {
             | Expr::Bool { .. }
             | Expr::Null { .. } => None,
         }
+    }
+
+    /// Says whether an expression is any part of a manifest: `input[i]`, or a variable that stands for it.
+    fn is_element(&self, expression: &Expr) -> bool {
+        !self.is_whole
+            && match expression {
+                Expr::RefBrack { refr, index, .. } => {
+                    refr.span().text() == "input" && !matches!(index.as_ref(), Expr::String { .. })
+                }
+                Expr::Var { span, .. } => self.elements.contains(span.text()),
+                _ => false,
+            }
+    }
+
+    /// Reports a rule that is made for `conftest --combine`.
+    fn combined(&mut self, span: &Span, of: &str) {
+        let message = format!(
+            "`contents` of `{of}` is read, as with `conftest --combine`, but `input` is one manifest: what needs it never fires"
+        );
+        let help = "rules over all manifests belong into `package driftless` or below it; what they see is in docs/reference/policy-input.md";
+        self.report(span, message, help.to_owned());
     }
 
     fn field(&mut self, shape: &Shape, name: &str, span: &Span, of: &str) -> Option<Shape> {

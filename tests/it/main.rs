@@ -48,6 +48,7 @@ mod kafka_rights;
 mod kafka_security;
 mod kafka_support;
 mod pass;
+mod policy_conformance;
 mod policy_mistakes;
 mod policy_oracle;
 mod policy_page;

@@ -38,6 +38,11 @@ pub(crate) fn oracles() -> Option<Oracles> {
 }
 
 impl Oracles {
+    /// The directory of OPA's own cases of conformance.
+    pub(crate) fn cases(&self) -> PathBuf {
+        self.directory.join("cases")
+    }
+
     /// Evaluates a query over files of Rego with `opa eval`. The error is what it says on standard error.
     pub(crate) fn opa(&self, pack: &Pack, input: &Value, query: &str) -> Result<Value, String> {
         let directory = tempfile::tempdir().expect("a directory");
