@@ -18,6 +18,7 @@ use super::imports;
 use super::limits;
 use super::negation;
 use super::qualify;
+use super::recursion;
 use super::rules::{Definition, definitions};
 use super::unknown_fields;
 use crate::plan::types::Finding;
@@ -86,6 +87,11 @@ impl PackEngine {
         }
         // Unsafe variables, unknown functions and recursion show only when the modules are analysed together.
         loaded.engine.set_input(Value::new_object());
+        if let Some(error) = recursion::endless(loaded.engine.get_modules().clone().iter().map(|module| &**module)) {
+            loaded.errors.push(finding::pack_error(&error));
+            loaded.broken = true;
+            return loaded;
+        }
         if let Err(error) = survived(|| loaded.engine.eval_query("true".to_owned(), false)) {
             loaded.errors.push(finding::pack_error(&error));
             loaded.broken = true;

@@ -33,6 +33,7 @@ mod negation;
 mod parameters;
 mod qualify;
 mod reading;
+mod recursion;
 mod regexes;
 mod rules;
 mod shape;
