@@ -165,6 +165,10 @@ impl OperationKind {
 /// The most metadata records that one request may cause, below the controller's bound of 10,000 (KIP-868).
 pub const MOST_RECORDS_PER_REQUEST: usize = 9_500;
 
+/// What partitions that are left to the brokers count as: more than anybody's `num.partitions`, which is not known here. Guessing
+/// too low would have a whole request refused, too high makes more requests.
+const PARTITIONS_LEFT_TO_THE_BROKERS: i32 = 100;
+
 impl Operation {
     /// Returns the kind of request it travels in.
     pub fn kind(&self) -> OperationKind {
@@ -221,14 +225,12 @@ impl Operation {
 /// Cuts operations of one kind into requests that a controller takes, each a range of them: below the bounds of the kind
 /// and of the controller's records, and never one resource twice. Kafka refuses two alterations of one user in a request
 /// (DUPLICATE_RESOURCE), even of different mechanisms.
-///
-/// Partitions that are left to the brokers count as one: their default is not known here.
 pub fn requests(operations: &[&Operation]) -> Vec<Range<usize>> {
     let mut requests: Vec<Range<usize>> = Vec::new();
     let mut records = 0;
     let mut resources = BTreeSet::new();
     for (at, operation) in operations.iter().enumerate() {
-        let (more, resource) = (operation.records(1), operation.resource());
+        let (more, resource) = (operation.records(PARTITIONS_LEFT_TO_THE_BROKERS), operation.resource());
         match requests.last_mut() {
             Some(request)
                 if request.len() < operation.kind().most_per_request()
@@ -300,6 +302,19 @@ mod tests {
         // 1 topic record, 1 partition and 3 configs each: Kafka takes 1,666 of five-and-a-bit, we stay below.
         let operations: Vec<Operation> = (0..5_000).map(|index| topic(index, 1, 3)).collect();
         assert_eq!(sizes(&operations), [1_900, 1_900, 1_200]);
+    }
+
+    #[test]
+    fn partitions_that_are_left_to_the_brokers_count_as_many() {
+        let left = |index: usize| match topic(index, 1, 3) {
+            Operation::CreateTopic { topic, config, .. } => {
+                Operation::CreateTopic { topic, partitions: None, replication_factor: None, config }
+            }
+            other => other,
+        };
+        // 1 topic record, a hundred partitions and 3 configs each.
+        let sizes = sizes(&(0..200).map(left).collect::<Vec<_>>());
+        assert_eq!(sizes, [91, 91, 18]);
     }
 
     #[test]
