@@ -13,6 +13,10 @@ const CHECK_INTERVAL: NonZeroU32 = NonZeroU32::new(256).expect("256 is not zero"
 /// topics with fifty thousand ACLs need less than a sixth of it.
 pub(super) const MEMORY_LIMIT: u64 = 2 * 1024 * 1024 * 1024;
 
+/// The stack of a thread that evaluates rules, in bytes; what is not used costs nothing. The engine goes down with every level of a value or an
+/// expression, and how deep those may be is bounded for it.
+pub(super) const STACK: usize = 64 * 1024 * 1024;
+
 /// Makes the engine give up, with an error, when the process holds more than it may. The engine looks between statements, so
 /// a single step can overshoot.
 pub(super) fn bound_memory() {

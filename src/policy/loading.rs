@@ -10,6 +10,7 @@ use super::builtin::BUILT_IN;
 use super::calls;
 use super::data;
 use super::declared;
+use super::depth;
 use super::engine::PackEngine;
 use super::error::{PackError, survived};
 use super::finding;
@@ -72,6 +73,10 @@ impl PackEngine {
         let spread = qualify::spread(texts);
         for pack in packs {
             for (path, text) in &pack.files {
+                if let Some(error) = depth::too_deep(path, text) {
+                    loaded.errors.push(finding::pack_error(&error));
+                    continue;
+                }
                 let imported = imports::in_front(text);
                 let text = imported.as_ref().unwrap_or(text);
                 let qualified = qualify::qualified(text, &spread);

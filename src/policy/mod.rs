@@ -18,6 +18,7 @@ mod codes;
 mod corrected;
 mod data;
 mod declared;
+mod depth;
 mod engine;
 mod error;
 mod exceptions;
@@ -108,7 +109,10 @@ pub fn judge_within(input: &PolicyInput<'_>, limit: Duration) -> Vec<Finding> {
     let judges = [vec![&acls], vec![&rest], input.packs.iter().collect()];
     let judge = |packs: &Vec<&Pack>| judge_by(packs, input, &parameters, &budget);
     let judged = std::thread::scope(|scope| {
-        let threads = judges.each_ref().map(|packs| scope.spawn(|| judge(packs)));
+        let threads = judges.each_ref().map(|packs| {
+            let thread = std::thread::Builder::new().name("policy".to_owned()).stack_size(limits::STACK);
+            thread.spawn_scoped(scope, || judge(packs)).expect("the system has a thread for policy")
+        });
         threads.map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
     });
     let judged = judged.into_iter().flatten().collect();
