@@ -88,12 +88,8 @@ pub fn builtin_pack() -> Pack {
 
 /// Returns the built-in pack as two that need nothing of each other: the rules on ACLs, and all others. They can be judged at once.
 pub(super) fn halves() -> [Pack; 2] {
-    let half = |of_acls: bool| {
-        let files = FILES.iter().filter(|(path, _)| path.starts_with("policy/acl") == of_acls);
-        let files = files.map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
-        Pack { name: BUILT_IN.to_owned(), files, ..Pack::default() }
-    };
-    [half(true), half(false)]
+    let (of_acls, others) = owned(FILES).into_iter().partition(|(path, _)| path.starts_with("policy/acl"));
+    [of_acls, others].map(|files| Pack { name: BUILT_IN.to_owned(), files, ..Pack::default() })
 }
 
 fn owned(files: &[(&str, &str)]) -> Vec<(String, String)> {

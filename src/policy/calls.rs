@@ -11,20 +11,18 @@
 
 use std::collections::BTreeSet;
 
-use regorus::unstable::{Expr, Literal, Module, Query, Rule, RuleHead, Span};
+use regorus::unstable::{Expr, Literal, Module, Query, Rule, RuleHead};
 
+use super::edits::{Edit, edited};
 use super::functions;
 use super::negation::parts;
+use super::rules::imported_as;
 use super::words::{Word, words};
 
 /// Returns the text with calls as the engine needs them, or nothing when all of them are.
 pub(super) fn written(module: &Module, text: &str) -> Option<String> {
     let mut own: BTreeSet<String> = super::rules::names(module).into_iter().collect();
-    own.extend(module.imports.iter().map(|import| {
-        let path = import.refr.span().text();
-        let name = import.r#as.as_ref().map_or_else(|| path.rsplit('.').next().unwrap_or(path), Span::text);
-        name.to_owned()
-    }));
+    own.extend(module.imports.iter().map(|import| imported_as(import).to_owned()));
     let mut writer = Writer { text, words: words(text)?, own, edits: Vec::new() };
     for rule in &module.policy {
         let Rule::Spec { bodies, .. } = rule.as_ref() else { continue };
@@ -32,20 +30,9 @@ pub(super) fn written(module: &Module, text: &str) -> Option<String> {
         bodies.iter().for_each(|body| writer.query(&body.query));
     }
     let mut edits = writer.edits;
-    if edits.is_empty() {
-        return None;
-    }
     edits.sort();
     edits.dedup();
-    let mut out = String::with_capacity(text.len() + edits.len() * 16);
-    let mut done = 0;
-    for (start, end, replacement) in edits {
-        out.push_str(text.get(done..start)?);
-        out.push_str(&replacement);
-        done = end;
-    }
-    out.push_str(text.get(done..)?);
-    Some(out)
+    edited(text, edits)
 }
 
 /// Returns what stands in the head of a rule, and behind its `else`, and is evaluated: there can be comprehensions in it.
@@ -64,8 +51,7 @@ struct Writer<'a> {
     words: Vec<Word>,
     /// Names that the file defines or imports, and that are no built-in function there.
     own: BTreeSet<String>,
-    /// Start and end of what is replaced, and by what.
-    edits: Vec<(usize, usize, String)>,
+    edits: Vec<Edit>,
 }
 
 impl Writer<'_> {

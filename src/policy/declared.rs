@@ -10,6 +10,7 @@
 use regorus::unstable::{Expr, Literal, Module, Query, Rule};
 
 use super::calls::values;
+use super::edits::{Edit, edited};
 use super::negation::parts;
 use super::words::words;
 
@@ -34,25 +35,10 @@ pub(super) fn in_front(module: &Module, text: &str) -> Option<String> {
         values(rule).into_iter().for_each(|value| nested(value, text, &mut moves));
         bodies.iter().for_each(|body| query(&body.query, text, &mut moves));
     }
-    if moves.is_empty() {
-        return None;
-    }
-    moves.sort();
-    let mut out = String::with_capacity(text.len() + moves.len() * 16);
-    let mut done = 0;
-    for (start, end, replacement) in moves {
-        out.push_str(text.get(done..start)?);
-        out.push_str(&replacement);
-        done = end;
-    }
-    out.push_str(text.get(done..)?);
-    Some(out)
+    edited(text, moves)
 }
 
-/// A part of the text, and what takes its place.
-type Move = (usize, usize, String);
-
-fn query(query: &Query, text: &str, moves: &mut Vec<Move>) {
+fn query(query: &Query, text: &str, moves: &mut Vec<Edit>) {
     let first = query.stmts.first().and_then(|statement| first_byte(text, statement.span.start as usize));
     for (position, statement) in query.stmts.iter().enumerate() {
         match &statement.literal {
@@ -84,7 +70,7 @@ fn query(query: &Query, text: &str, moves: &mut Vec<Move>) {
 }
 
 /// Looks for comprehensions, whose bodies are queries of their own.
-fn nested(expression: &Expr, text: &str, moves: &mut Vec<Move>) {
+fn nested(expression: &Expr, text: &str, moves: &mut Vec<Edit>) {
     match expression {
         Expr::ArrayCompr { term, query: inner, .. } | Expr::SetCompr { term, query: inner, .. } => {
             nested(term, text, moves);

@@ -19,6 +19,7 @@ mod corrected;
 mod data;
 mod declared;
 mod depth;
+mod edits;
 mod engine;
 mod error;
 mod exceptions;

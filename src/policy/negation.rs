@@ -10,6 +10,7 @@
 use regorus::unstable::{AssignOp, BoolOp, Expr, Literal, LiteralStmt, Module, Query, Rule};
 
 use super::calls::values;
+use super::edits::{Edit, edited};
 use super::functions;
 
 /// Returns the text with what negations need in front of them, or nothing when there is nothing to add.
@@ -28,26 +29,13 @@ pub(super) fn explicit(module: &Module, text: &str) -> Option<String> {
             writer.query(&body.query, braces);
         }
     }
-    let Writer { mut added, .. } = writer;
-    if added.is_empty() {
-        return None;
-    }
-    added.sort();
-    let mut out = String::with_capacity(text.len() + added.len() * 32);
-    let mut done = 0;
-    for (at, addition) in added {
-        out.push_str(text.get(done..at)?);
-        out.push_str(&addition);
-        done = at;
-    }
-    out.push_str(text.get(done..)?);
-    Some(out)
+    edited(text, writer.added)
 }
 
 struct Writer<'a> {
     text: &'a str,
-    /// What is added, and before which byte.
-    added: Vec<(usize, String)>,
+    /// What is put in.
+    added: Vec<Edit>,
 }
 
 impl Writer<'_> {
@@ -110,12 +98,12 @@ impl Writer<'_> {
         };
         let list = format!("[{}]{with}; ", texts.join(", "));
         if braces {
-            self.added.push((start, list));
+            self.added.push((start, start, list));
         } else {
             let last = statement.with_mods.last().map_or_else(|| expression.span().end, |last| last.r#as.span().end);
             let end = (last as usize).max(statement.span.end as usize);
-            self.added.push((start, format!("{{ {list}")));
-            self.added.push((end, " }".to_owned()));
+            self.added.push((start, start, format!("{{ {list}")));
+            self.added.push((end, end, " }".to_owned()));
         }
     }
 

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::edits::{Edit, edited};
 use super::words::{Word, words};
 
 /// Returns the packages that more than one of the files belongs to, such as `lib.kafka`.
@@ -39,7 +40,7 @@ pub(super) fn qualified(text: &str, spread: &BTreeSet<String>) -> Option<String>
         return None;
     }
     let words = words(text)?;
-    let mut replaced: Vec<(usize, usize, String)> = Vec::new();
+    let mut replaced: Vec<Edit> = Vec::new();
     for (at, word) in words.iter().enumerate().filter(|(_, word)| word.text == "import") {
         let target = dotted(&words[at + 1..]);
         let Some(package) = target.strip_prefix("data.").filter(|package| spread.contains(*package)) else { continue };
@@ -56,19 +57,10 @@ pub(super) fn qualified(text: &str, spread: &BTreeSet<String>) -> Option<String>
             .filter(|at| words[*at].text == alias && !is(at.checked_sub(1), &[".", "as"]))
             .collect();
         if uses.iter().all(|at| is(Some(at + 1), &[".", "["])) {
-            replaced.extend(uses.iter().map(|at| (words[*at].start, alias.len(), target.clone())));
+            replaced.extend(uses.iter().map(|at| (words[*at].start, words[*at].start + alias.len(), target.clone())));
         }
     }
-    replaced.sort();
-    let mut out = String::with_capacity(text.len() + replaced.len() * 16);
-    let mut done = 0;
-    for (start, length, target) in &replaced {
-        out.push_str(text.get(done..*start)?);
-        out.push_str(target);
-        done = start + length;
-    }
-    out.push_str(text.get(done..)?);
-    (!replaced.is_empty()).then_some(out)
+    edited(text, replaced)
 }
 
 #[cfg(test)]

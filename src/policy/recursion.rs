@@ -3,9 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use regorus::unstable::{Module, Rule, RuleHead, Span};
+use regorus::unstable::{Module, Rule, RuleHead};
 
 use super::error::PackError;
+use super::rules::imported_as;
 use super::words::{Word, words};
 
 /// A function: where it stands, and which functions its definitions call.
@@ -42,15 +43,8 @@ fn add(module: &Module, functions: &mut BTreeMap<String, Function>) {
     let span = module.package.refr.span();
     let (package, file) = (span.text(), span.source.get_path());
     let Some(words) = words(span.source.contents()) else { return };
-    let imports: BTreeMap<&str, &str> = module
-        .imports
-        .iter()
-        .map(|import| {
-            let path = import.refr.span().text();
-            let name = import.r#as.as_ref().map_or_else(|| path.rsplit('.').next().unwrap_or(path), Span::text);
-            (name, path)
-        })
-        .collect();
+    let imports: BTreeMap<&str, &str> =
+        module.imports.iter().map(|import| (imported_as(import), import.refr.span().text())).collect();
     let whole = |path: &str| {
         let (first, rest) = path.split_once('.').map_or((path, ""), |(first, rest)| (first, rest));
         let resolved = match (imports.get(first), rest) {

@@ -1,6 +1,6 @@
 //! Which rules a pack has, where they stand, and what their METADATA says.
 
-use regorus::unstable::{Module, Rule, RuleHead, Span};
+use regorus::unstable::{Import, Module, Rule, RuleHead, Span};
 use serde::Deserialize;
 
 use super::engine::PackEngine;
@@ -156,6 +156,12 @@ pub fn rules(packs: &[Pack]) -> Vec<RuleDoc> {
 /// Returns the names that a module defines, functions among them.
 pub(super) fn names(module: &Module) -> Vec<String> {
     module.policy.iter().map(|rule| head(rule).1).collect()
+}
+
+/// Returns the name that an import has in its file.
+pub(super) fn imported_as(import: &Import) -> &str {
+    let path = import.refr.span().text();
+    import.r#as.as_ref().map_or_else(|| path.rsplit('.').next().unwrap_or(path), Span::text)
 }
 
 /// Returns whether a rule is a function, and its name up to the first dot or bracket.

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use regorus::unstable::{AssignOp, BoolOp, Expr, Literal, Module, Query, Rule, RuleHead, Span};
 
 use super::declared::as_written;
+use super::rules::imported_as;
 use super::shape::{Field, Shape};
 use crate::domain::diagnostic::{Location, Severity};
 use crate::domain::nearest::nearest;
@@ -30,9 +31,7 @@ pub(super) fn findings(module: &Module, file: &str, is_whole: bool, provided: &B
     let mut imported = BTreeMap::new();
     for import in &module.imports {
         let shape = reader.expression(&import.refr);
-        let text = import.refr.span().text();
-        let name = import.r#as.as_ref().map_or_else(|| text.rsplit('.').next().unwrap_or(text), Span::text);
-        imported.insert(name.to_owned(), shape);
+        imported.insert(imported_as(import).to_owned(), shape);
     }
     for rule in &module.policy {
         let Rule::Spec { head, bodies, .. } = rule.as_ref() else { continue };
