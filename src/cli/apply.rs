@@ -203,15 +203,19 @@ fn refusal(plan: &Plan) -> Option<CommandError> {
     match Decision::of(plan) {
         Decision::Perform => None,
         Decision::Denied(n_denials) => {
-            let message =
-                format!("policy refuses the plan ({}), so nothing was applied", counted(n_denials, "finding"));
+            let message = format!(
+                "policy refuses the plan ({}), so nothing was applied",
+                report::counted(n_denials, "finding", "findings")
+            );
             Some(CommandError::new(ErrorKind::Refused, message).hint(
                 "Correct what the findings name, or add a `PolicyException`. `driftless explain CODE` says more.",
             ))
         }
         Decision::Held(n_held) => {
-            let message =
-                format!("everything that is left is held ({}), so nothing was applied", counted(n_held, "action"));
+            let message = format!(
+                "everything that is left is held ({}), so nothing was applied",
+                report::counted(n_held, "action", "actions")
+            );
             Some(
                 CommandError::new(ErrorKind::Refused, message)
                     .hint("Let an action through with an `Approval` that names its id."),
@@ -220,15 +224,11 @@ fn refusal(plan: &Plan) -> Option<CommandError> {
         Decision::Blocked(n_blocked) => {
             let message = format!(
                 "everything that is left is blocked ({}), so nothing was applied",
-                counted(n_blocked, "action")
+                report::counted(n_blocked, "action", "actions")
             );
             Some(CommandError::failed(message).hint("The plan says of each action what blocks it."))
         }
     }
-}
-
-fn counted(count: usize, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]

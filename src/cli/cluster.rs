@@ -126,7 +126,7 @@ fn directory_cluster(directory: &Path) -> Result<Box<dyn Cluster>, CommandError>
     Ok(Box::new(DirectoryCluster::open(directory, Access::ReadWrite)?))
 }
 
-/// Opens recorded state: a directory, or a revision of the repository. What the agent allowed stands below `observed/`.
+/// Opens recorded state: a directory, or a revision of the repository. What the agent writes stands below `observed/`.
 fn recorded(observed: &str, repository: &Repository) -> Result<Box<dyn Cluster>, CommandError> {
     let directory = Path::new(observed);
     if directory.is_dir() {

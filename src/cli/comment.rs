@@ -153,7 +153,7 @@ fn of_problems(problems: &[Diagnostic], environment: &str, cluster_id: &str, con
             ("no plan: the log of the job says why".to_owned(), text)
         }
         errors => {
-            let line = format!("no plan: {errors} {} in the files", if errors == 1 { "error" } else { "errors" });
+            let line = format!("no plan: {} in the files", crate::report::counted(errors, "error", "errors"));
             (line, bad_files_comment(environment, cluster_id, problems, context))
         }
     };

@@ -74,7 +74,7 @@ fn json<T: serde::Serialize>(value: &T) -> String {
 }
 
 /// Writes a number with its noun: `1 topic`, `2 topics`.
-fn counted(count: usize, one: &str, many: &str) -> String {
+pub(crate) fn counted(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 
