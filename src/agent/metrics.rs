@@ -85,6 +85,7 @@ pub struct Metrics {
     passes: Family<ResultLabels, Counter>,
     durations: Family<PhaseLabels, Histogram>,
     drift: Family<KindLabels, Gauge>,
+    unknown: Family<EnvironmentLabels, Gauge>,
     last_check: Gauge,
     last_applied: Gauge,
     actions: Family<ActionLabels, Gauge>,
@@ -106,6 +107,7 @@ impl Metrics {
             passes: Family::default(),
             durations: Family::new_with_constructor(durations),
             drift: Family::default(),
+            unknown: Family::default(),
             last_check: Gauge::default(),
             last_applied: Gauge::default(),
             actions: Family::default(),
@@ -129,6 +131,7 @@ impl Metrics {
         registry.register("driftless_drift_last_check_timestamp_seconds", "Last comparison", last_check);
         registry.register("driftless_last_applied_timestamp_seconds", "Last complete apply", self.last_applied.clone());
         registry.register("driftless_plan_actions", "Actions of the last plan", self.actions.clone());
+        registry.register("driftless_unknown_resources", "What the last plan could not read", self.unknown.clone());
         registry.register("driftless_policy_findings", "Findings of the last plan", self.findings.clone());
         registry.register("driftless_leader", "Whether this agent acts", self.leader.clone());
         registry.register("driftless_events", "Events by what became of them", self.events.clone());
@@ -150,7 +153,9 @@ impl Metrics {
         self.durations.get_or_create(&phase).observe(took.as_secs_f64());
         self.see(result.revision.as_deref().unwrap_or_default());
         if let Some(plan) = &result.plan {
-            self.last_check.set(now);
+            if plan.other_cluster().is_none() {
+                self.last_check.set(now);
+            }
             self.note_plan(plan);
         }
         if result.apply.as_ref().is_some_and(|report| report.not_done() == 0 && !report.interrupted) {
@@ -186,10 +191,17 @@ impl Metrics {
         let size = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         for kind in ResourceKind::ALL {
             let n_drifted = plan.actions.iter().filter(|action| action.kind == kind && is_drift(action)).count();
-            self.drift
-                .get_or_create(&KindLabels { environment: environment(), kind: kind.as_str() })
-                .set(size(n_drifted));
+            let labels = KindLabels { environment: environment(), kind: kind.as_str() };
+            let is_unknown = plan.unknown.iter().any(|unknown| unknown.resource == kind.as_str());
+            if is_unknown || plan.other_cluster().is_some() {
+                // None seen is not none there: 0 would be in sync.
+                self.drift.remove(&labels);
+            } else {
+                self.drift.get_or_create(&labels).set(size(n_drifted));
+            }
         }
+        let unknown = plan.unknown.len() + usize::from(plan.other_cluster().is_some());
+        self.unknown.get_or_create(&EnvironmentLabels { environment: environment() }).set(size(unknown));
         for action in [ActionKind::Create, ActionKind::Update, ActionKind::Delete] {
             for (status, word) in [(Status::Planned, "planned"), (Status::Held, "held"), (Status::Blocked, "blocked")] {
                 let n_found =
@@ -261,5 +273,34 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("driftless_drift_last_check_timestamp_seconds 0"), "{text}");
+    }
+
+    #[test]
+    fn what_could_not_be_read_has_no_drift_of_zero() {
+        let metrics = Metrics::new("prod");
+        let note = |unknown: serde_json::Value, findings: serde_json::Value, at| {
+            let plan = serde_json::json!({
+                "apiVersion": "driftless.dev/v1", "kind": "Plan", "id": "sha256:00", "environment": "prod",
+                "cluster": {"id": "c", "brokers": 3}, "source": {"revision": "a", "base": "a"},
+                "summary": {"create": 0, "update": 0, "delete": 0, "held": 0, "blocked": 0, "unmanaged": 0},
+                "preconditions": {"clusterId": "c", "observedFingerprint": "sha256:00"},
+                "actions": [], "unmanaged": [], "unknown": unknown, "findings": findings,
+            });
+            let plan = Some(serde_json::from_value(plan).expect("a plan"));
+            metrics.note(&PassResult { plan, ..PassResult::default() }, WhatToDo::Observe, Duration::from_secs(1), at);
+            let text = metrics.text();
+            let drift =
+                |kind| text.contains(&format!("driftless_drift_resources{{environment=\"prod\",kind=\"{kind}\"}} 0"));
+            let checked = text.contains(&format!("driftless_drift_last_check_timestamp_seconds {at}"));
+            let unknown = text.contains("driftless_unknown_resources{environment=\"prod\"} 1");
+            (drift("topic"), drift("acl"), unknown, checked)
+        };
+        let empty = || serde_json::json!([]);
+        let acl = serde_json::json!([{"resource": "acl", "reason": "no permission"}]);
+        let elsewhere =
+            serde_json::json!([{"code": "cluster-id-differs", "severity": "deny", "message": "another one"}]);
+        assert_eq!(note(empty(), empty(), 7), (true, true, false, true));
+        assert_eq!(note(acl, empty(), 8), (true, false, true, true));
+        assert_eq!(note(empty(), elsewhere, 9), (false, false, true, false));
     }
 }

@@ -4,6 +4,7 @@
 //! each batch the journal is written and the stop flag read; after each, every resource's own result is noted. What was
 //! accepted is read back until the cluster shows it. Dependencies: ports and the plan; no adapter.
 
+mod codes;
 mod confirm;
 mod run;
 
@@ -13,6 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::domain::operation::Passwords;
 use crate::ports::{Clock, Cluster, Journal, RuleStore};
 
+pub use codes::CODES;
 pub use run::apply;
 
 /// The world that a plan is performed on.

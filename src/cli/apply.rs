@@ -140,6 +140,7 @@ async fn fresh(
     let (wanted, observation) = session.prepare(&repository, &arguments.secrets, Need::Required).await?;
     let Wanted { loaded, secrets, source } = wanted;
     console.warnings(&loaded.warnings);
+    session.note_missing_record(console)?;
     let pass = session.pass(&secrets, &loaded.packs);
     let planned = pass.plan(observation, &loaded.desired, &source).await?;
     perform(arguments, &pass, &planned, Some(&loaded.desired), console).await
@@ -169,8 +170,12 @@ async fn perform(
     }
     let n_planned = plan.actions.iter().filter(|action| action.status == Status::Planned).count();
     if n_planned > 0 && !arguments.yes {
-        let question =
-            format!("Perform {n_planned} actions on the cluster `{}` of `{}`?", plan.cluster.id, plan.environment);
+        let question = format!(
+            "Perform {} on the cluster `{}` of `{}`?",
+            report::counted(n_planned, "action", "actions"),
+            plan.cluster.id,
+            plan.environment
+        );
         if !console.confirm(&question)? {
             return Err(CommandError::failed("nothing was applied, because the answer was not `yes`"));
         }

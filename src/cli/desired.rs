@@ -47,6 +47,8 @@ pub(super) fn load_proposed(merged: &Snapshot, base: &Snapshot, environment: &st
     let (mut desired, _) = load_files(merged, environment, documents)?;
     let packs = packs(base, &policies)?;
     desired.parameters = parameters;
+    // They stand in the base's file, and what is shown are places of the pull request's.
+    desired.parameter_locations.clear();
     desired.policy_directories = policies;
     Ok(Proposed { desired, packs })
 }

@@ -57,8 +57,9 @@ pub(super) async fn run(arguments: &DriftArgs, console: &Console) -> Result<Exit
         let error = CommandError::new(ErrorKind::Refused, format!("{}, so nothing was compared", finding.message));
         return Err(finding.help.iter().fold(error, |error, help| error.hint(help.clone())));
     }
-    let drift = DriftReport::new(&planned.plan);
+    let drift = DriftReport::new(&planned.plan, &planned.inventory);
     console.warnings(&loaded.warnings);
+    session.note_missing_record(console)?;
     console.data(&match arguments.output {
         OutputFormat::Text => report::drift_text(&drift, Style::Colour),
         OutputFormat::Json => report::drift_json(&drift),

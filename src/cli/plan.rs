@@ -55,6 +55,7 @@ pub(super) async fn run(arguments: &PlanArgs, console: &Console) -> Result<Exit,
         saved_plan::write(&planned.plan, path)?;
     }
     console.warnings(&loaded.warnings);
+    session.note_missing_record(console)?;
     console.data(&render(&planned.plan, arguments.output, Detail::Short))?;
     Ok(exit(&planned.plan, arguments.detailed_exitcode))
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::arguments::{ClusterArgs, PruneArgs, RuleArgs, RuleDirectory, SecretArgs, StateArgs};
 use super::clock::SystemClock;
 use super::cluster;
+use super::console::Console;
 use super::desired::{self, Loaded};
 use super::error::CommandError;
 use super::passwords::{self, Need};
@@ -88,6 +89,17 @@ impl Session {
     /// Says whether there is a report branch: outside git there is none.
     pub(super) fn has_branch(&self) -> bool {
         self.branch.is_some()
+    }
+
+    /// Says where earlier applies may be on record, when this clone has nothing of it: without it all looks as if it were new.
+    pub(super) fn note_missing_record(&self, console: &Console) -> Result<(), CommandError> {
+        let Some(branch) = &self.branch else { return Ok(()) };
+        if let Some(name) = branch.may_be_at_origin()? {
+            console.note(&format!(
+                "This clone has no branch `{name}`, where applies are on record. If there was one, fetch it: `git fetch origin +refs/heads/{name}:refs/remotes/origin/{name}`."
+            ));
+        }
+        Ok(())
     }
 
     /// Loads the files while the cluster is read. Problems of the files come first: no cluster is needed to repair them.

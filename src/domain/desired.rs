@@ -142,6 +142,8 @@ pub struct DesiredState {
     pub ignore: IgnoreRules,
     /// The environment's parameters of the built-in policy pack.
     pub parameters: BTreeMap<String, serde_json::Value>,
+    /// Where `driftless.yaml` says each of them, when it is a file of the same revision.
+    pub parameter_locations: BTreeMap<String, Location>,
     /// Directories of Rego, relative to the repository's root.
     pub policy_directories: Vec<String>,
     /// All merged manifests, for policies on documents.

@@ -89,6 +89,15 @@ impl GitReportBranch {
         Ok(tips.truth(&repository, &self.branch)?.map(|commit| commit.id().to_string()))
     }
 
+    /// Returns the branch's name when this clone has nothing of it and `origin` may: clones of one branch are like that.
+    pub fn may_be_at_origin(&self) -> Result<Option<&str>, SourceError> {
+        let repository = self.repository()?;
+        let tips = self.tips(&repository)?;
+        let is_here = tips.local.is_some() || tips.tracking.is_some();
+        let has_origin = self.settings.remote.is_none() && self.remote(&repository)?.is_some();
+        Ok((has_origin && !is_here).then_some(&self.branch))
+    }
+
     fn repository(&self) -> Result<Repository, SourceError> {
         Repository::open(&self.repository).map_err(|error| explain_open(&self.repository, &error))
     }

@@ -82,6 +82,11 @@ pub(super) fn error_name(code: i16) -> String {
     name
 }
 
+/// Returns the number of the error that Kafka calls so.
+pub fn error_code(name: &str) -> Option<i16> {
+    (-1..i16::from(u8::MAX)).find(|code| *code != 0 && error_name(*code) == name)
+}
+
 /// Says whether an answer with this code may be better soon.
 pub(super) fn is_retriable(code: i16) -> bool {
     ResponseError::try_from_code(code).is_some_and(|error| error.is_retriable())

@@ -29,6 +29,8 @@ use backon::BackoffBuilder;
 use kafka_protocol::protocol::Request;
 use tokio::time::Instant;
 
+pub use self::errors::error_code;
+
 use self::address::Address;
 use self::connection::Connector;
 use self::errors::{CallError, is_retriable};

@@ -10,6 +10,7 @@ use java_properties::{LineContent, PropertiesIter};
 
 use self::reader::read;
 use super::address::Address;
+use crate::domain::code_doc::CodeDoc;
 use crate::domain::diagnostic::{Diagnostic, Location};
 use crate::domain::nearest::nearest;
 use crate::domain::secret::Secret;
@@ -41,6 +42,14 @@ const KNOWN: &[&str] = &[
 
 /// The code of every diagnostic about a client property.
 pub const INVALID_CLIENT_PROPERTY: &str = "invalid-client-property";
+
+/// What that code means, for `driftless explain`.
+pub const CODES: &[CodeDoc] = &[CodeDoc {
+    code: INVALID_CLIENT_PROPERTY,
+    title: "a client property that cannot work",
+    explanation: "The file after `--command-config`, or `cluster.propertiesFile` of the agent, is read as Kafka's own tools read `client.properties`. A value that cannot work is refused before anything is connected.",
+    fix: "Correct the line that the message names. It never repeats a value, as it may be a secret.",
+}];
 
 /// Valid settings of a connection to a cluster. Holds secrets, so it cannot be printed.
 pub struct ClientProperties {

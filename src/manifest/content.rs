@@ -20,7 +20,17 @@ pub fn content_digest(snapshot: &Snapshot, environment: &str) -> String {
     let settings = file.as_ref().and_then(|file| file.environments.get(environment));
     match (settings, &file) {
         (Some(settings), Some(file)) => {
-            let Environment { layers, kafka_version, parameters, policies, selector, location: _ } = settings;
+            // Where something stands is not what it says.
+            let Environment {
+                layers,
+                layer_locations: _,
+                kafka_version,
+                parameters,
+                parameter_locations: _,
+                policies,
+                selector,
+                location: _,
+            } = settings;
             let decided = format!("{layers:?}{kafka_version:?}{parameters:?}{policies:?}{selector:?}{:?}", file.ignore);
             part(&mut context, decided.as_bytes());
             let directories: Vec<&String> = layers.iter().chain(policies).collect();

@@ -1,5 +1,6 @@
 //! From the snapshot's files to named documents.
 
+use crate::domain::diagnostic::{Diagnostic, Location};
 use crate::domain::snapshot::{Snapshot, SnapshotFile};
 
 use super::codes::Code;
@@ -67,10 +68,10 @@ fn report_encoding(bytes: &[u8], valid: usize, file: u32, sink: &mut Sink) {
     sink.error(Code::InvalidUtf8, span, format!("the file is not UTF-8: byte {valid} does not fit"), help);
 }
 
-/// Reads one layer into `layers`.
+/// Reads one layer, which `driftless.yaml` names at `place`, into `layers`.
 pub(crate) fn read_layer(
     snapshot: &Snapshot,
-    layer: &str,
+    (layer, place): (&str, &Location),
     layers: &mut Layers<'_>,
     n_nodes: &mut usize,
     collector: &mut Collector,
@@ -97,18 +98,18 @@ pub(crate) fn read_layer(
         read_file(path, below, content, layers, n_nodes, collector);
     }
     if n_files == 0 {
-        report_missing(layer, exists, collector);
+        report_missing(layer, place, exists, collector);
         layers.note_broken_file();
     }
 }
 
-fn report_missing(layer: &str, exists: bool, collector: &mut Collector) {
+fn report_missing(layer: &str, place: &Location, exists: bool, collector: &mut Collector) {
     let (code, message) = match exists {
         true => (Code::EmptyLayer, format!("the layer `{layer}` holds no `.yaml` or `.yml` file")),
         false => (Code::MissingLayer, format!("the layer `{layer}` does not exist")),
     };
     let help = "correct `layers` in driftless.yaml, or put the manifests back: an empty directory must not look like the wish to delete everything";
-    collector.sink.file_error(code, REPOSITORY_FILE, message, help.to_owned());
+    collector.sink.push(Diagnostic::error(code.as_str(), Some(place.clone()), message).help(help));
 }
 
 fn read_file(

@@ -73,8 +73,8 @@ pub fn load(snapshot: &Snapshot, environment: &str, documents: Documents) -> (Op
     let mut collector = Collector { state, sink, documents, kafka_version, topics_by_collision_key: BTreeMap::new() };
     let mut layers = Layers::new(&settings.selector);
     let mut n_nodes = 0;
-    for layer in &settings.layers {
-        files::read_layer(snapshot, layer, &mut layers, &mut n_nodes, &mut collector);
+    for (layer, place) in settings.layers.iter().zip(&settings.layer_locations) {
+        files::read_layer(snapshot, (layer, place), &mut layers, &mut n_nodes, &mut collector);
         layers.next_layer();
     }
     let merged = layers.finish();
@@ -88,6 +88,7 @@ pub fn load(snapshot: &Snapshot, environment: &str, documents: Documents) -> (Op
     let Collector { mut state, sink, .. } = collector;
     state.ignore = file.ignore;
     state.parameters = settings.parameters.clone();
+    state.parameter_locations = settings.parameter_locations.clone();
     state.policy_directories = settings.policies.clone();
     let state = (!sink.has_errors()).then_some(state);
     (state, sink.finish())

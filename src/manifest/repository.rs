@@ -12,7 +12,7 @@ use crate::domain::snapshot::{Snapshot, SnapshotFile};
 use super::codes::Code;
 use super::fields::{Fields, filled_text, sequence, text_map};
 use super::files;
-use super::node::Node;
+use super::node::{Node, Span};
 use super::sink::Sink;
 use super::yaml::shorten;
 
@@ -33,8 +33,12 @@ pub struct RepositoryFile {
 pub struct Environment {
     /// Directories below the root, in the order in which they are merged; at least one. `.` is the root.
     pub layers: Vec<String>,
+    /// Where each of the layers stands.
+    pub layer_locations: Vec<Location>,
     /// Parameters of the built-in policy pack.
     pub parameters: BTreeMap<String, serde_json::Value>,
+    /// Where each parameter stands.
+    pub parameter_locations: BTreeMap<String, Location>,
     /// Directories of Rego below the root.
     pub policies: Vec<String>,
     /// The version of its brokers. Without it, config keys and values that any supported version takes pass, with a warning
@@ -133,32 +137,41 @@ fn read_environment(
     let fields = Fields::open(node, &what, &["layers", "kafkaVersion", "parameters", "policies", "selector"], sink)?;
     let layers_node = fields.require("layers", sink)?;
     let layers = read_paths(layers_node, "layers", sink);
-    if layers.is_empty() {
+    if layers.is_empty() && layers_node.as_sequence().is_some_and(<[Node]>::is_empty) {
         sink.error(Code::MissingField, layers_node.span, format!("{what} has no layer"), None);
     }
-    check_overlap(&layers, layers_node, sink);
-    let parameters = match fields.get("parameters") {
-        Some(node) => {
-            Fields::open_loose(node, "parameters", sink)?;
-            node.as_mapping()
-                .unwrap_or_default()
-                .iter()
-                .map(|entry| (entry.key.to_string(), entry.value.to_json()))
-                .collect()
+    check_overlap(&layers, sink);
+    let mut parameters = BTreeMap::new();
+    let mut parameter_locations = BTreeMap::new();
+    if let Some(node) = fields.get("parameters") {
+        Fields::open_loose(node, "parameters", sink)?;
+        for entry in node.as_mapping().unwrap_or_default() {
+            parameters.insert(entry.key.to_string(), entry.value.to_json());
+            parameter_locations.insert(entry.key.to_string(), sink.location(entry.key_span));
         }
-        None => BTreeMap::new(),
-    };
+    }
     let policies = fields.get("policies").map(|node| read_paths(node, "policies", sink)).unwrap_or_default();
-    for directory in &policies {
+    for (directory, span) in &policies {
         let prefix = if directory == "." { String::new() } else { format!("{directory}/") };
         if !snapshot.files.keys().any(|path| path.starts_with(&prefix) && path.ends_with(".rego")) {
-            let span = fields.get("policies").map_or(node.span, |node| node.span);
-            sink.error(Code::MissingPolicyDirectory, span, format!("`{directory}` holds no Rego file"), None);
+            sink.error(Code::MissingPolicyDirectory, *span, format!("`{directory}` holds no Rego file"), None);
         }
     }
     let selector = fields.get("selector").map(|node| text_map(node, "selector", sink)).unwrap_or_default();
     let kafka_version = fields.get("kafkaVersion").and_then(|node| read_kafka_version(node, sink));
-    Some(Environment { layers, kafka_version, parameters, policies, selector, location })
+    let layer_locations = layers.iter().map(|(_, span)| sink.location(*span)).collect();
+    let names = |paths: Vec<(String, Span)>| paths.into_iter().map(|(path, _)| path).collect();
+    let (layers, policies) = (names(layers), names(policies));
+    Some(Environment {
+        layers,
+        layer_locations,
+        kafka_version,
+        parameters,
+        parameter_locations,
+        policies,
+        selector,
+        location,
+    })
 }
 
 /// Reads `4.1` or `4.1.1`, with or without quotes: as a number of YAML, 4.10 would be 4.1.
@@ -184,8 +197,8 @@ fn read_kafka_version(node: &Node, sink: &mut Sink) -> Option<KafkaVersion> {
     }
 }
 
-/// Reads paths below the root, without `./` and trailing `/`.
-fn read_paths(node: &Node, what: &str, sink: &mut Sink) -> Vec<String> {
+/// Reads paths below the root, without `./` and trailing `/`, and where each stands.
+fn read_paths(node: &Node, what: &str, sink: &mut Sink) -> Vec<(String, Span)> {
     let mut paths = Vec::new();
     for item in sequence(node, &format!("`{what}`"), sink).unwrap_or_default() {
         let Some(raw) = filled_text(item, &format!("an entry of `{what}`"), sink) else { continue };
@@ -195,21 +208,21 @@ fn read_paths(node: &Node, what: &str, sink: &mut Sink) -> Vec<String> {
             sink.error(Code::BadPath, item.span, format!("`{}` is not a path below the root", shorten(raw)), help);
             continue;
         }
-        paths.push(if parts.is_empty() { ".".to_owned() } else { parts.join("/") });
+        paths.push((if parts.is_empty() { ".".to_owned() } else { parts.join("/") }, item.span));
     }
     paths
 }
 
-fn check_overlap(layers: &[String], node: &Node, sink: &mut Sink) {
-    for (at, first) in layers.iter().enumerate() {
-        for second in &layers[at + 1..] {
+fn check_overlap(layers: &[(String, Span)], sink: &mut Sink) {
+    for (at, (first, _)) in layers.iter().enumerate() {
+        for (second, span) in &layers[at + 1..] {
             let inside =
                 |inner: &str, outer: &str| outer == "." || inner == outer || inner.starts_with(&format!("{outer}/"));
             if inside(first, second) || inside(second, first) {
                 let message = format!("the layers `{first}` and `{second}` overlap: files would be read twice");
                 sink.error(
                     Code::OverlappingLayers,
-                    node.span,
+                    *span,
                     message,
                     "give each layer a directory of its own".to_owned(),
                 );
@@ -245,7 +258,8 @@ pub(crate) fn report_unknown(name: &str, file: &RepositoryFile, sink: &mut Sink)
         None => format!("its environments are {}", known.join(", ")),
     };
     let message = format!("driftless.yaml has no environment `{}`", shorten(name));
-    sink.file_error(Code::UnknownEnvironment, REPOSITORY_FILE, message, help);
+    let place = file.environments.values().map(|known| known.location.clone()).min();
+    sink.push(Diagnostic::error(Code::UnknownEnvironment.as_str(), place, message).help(help));
 }
 
 /// Whether an entry of a snapshot is one that should hold manifests.

@@ -190,29 +190,28 @@ fn read_duration(fields: &Fields<'_>, key: &str, dialect: Dialect, sink: &mut Si
 fn read_rule(node: &Node, dialect: Dialect, sink: &mut Sink) -> Option<Rule> {
     let allowed = ["record", "alert", "expr", "for", "keep_firing_for", "labels", "annotations"];
     let fields = Fields::open(node, "a rule", &allowed, sink)?;
+    // A name that is there and is no string was reported; that it is missing would be the same mistake again.
     let mut name = |key: &str| {
-        let node = fields.get(key)?;
-        string(node, &format!("`{key}`"), dialect, sink).filter(|name| !name.is_empty()).map(|name| (name, node.span))
+        let node = fields.get(key).filter(|node| node.as_scalar().is_none_or(|scalar| !scalar.text.is_empty()))?;
+        Some((string(node, &format!("`{key}`"), dialect, sink), node.span))
     };
     let (record, alert) = (name("record"), name("alert"));
     let expr = read_expression(&fields, dialect, sink);
     let labels = fields.get("labels").map(|node| read_labels(node, dialect, sink)).unwrap_or_default();
     let kind = match (record, alert) {
         (Some((record, span)), None) => {
-            check_recording(&record, span, &fields, sink);
-            RuleKind::Recording { record }
+            check_recording(record.as_deref().unwrap_or_default(), span, &fields, sink);
+            record.map(|record| RuleKind::Recording { record })
         }
         (None, Some((alert, _))) => {
             let annotations = fields.get("annotations");
             for map in [fields.get("labels"), annotations].into_iter().flatten() {
                 check_templates(map, sink);
             }
-            RuleKind::Alerting {
-                alert,
-                for_ms: read_duration(&fields, "for", dialect, sink).unwrap_or_default(),
-                keep_firing_for_ms: read_duration(&fields, "keep_firing_for", dialect, sink).unwrap_or_default(),
-                annotations: annotations.map(|node| read_annotations(node, dialect, sink)).unwrap_or_default(),
-            }
+            let for_ms = read_duration(&fields, "for", dialect, sink).unwrap_or_default();
+            let keep_firing_for_ms = read_duration(&fields, "keep_firing_for", dialect, sink).unwrap_or_default();
+            let annotations = annotations.map(|node| read_annotations(node, dialect, sink)).unwrap_or_default();
+            alert.map(|alert| RuleKind::Alerting { alert, for_ms, keep_firing_for_ms, annotations })
         }
         (Some(_), Some((_, span))) => {
             sink.error(
@@ -233,7 +232,7 @@ fn read_rule(node: &Node, dialect: Dialect, sink: &mut Sink) -> Option<Rule> {
             return None;
         }
     };
-    Some(Rule { kind, expr: expr?, labels })
+    Some(Rule { kind: kind?, expr: expr?, labels })
 }
 
 fn read_expression(fields: &Fields<'_>, dialect: Dialect, sink: &mut Sink) -> Option<String> {

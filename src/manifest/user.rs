@@ -44,7 +44,11 @@ pub(crate) fn read(merged: &Merged, header: &Header<'_>, collector: &mut Collect
     };
     let is_v1 = merged.api_version() == "v1";
     let spec = match top.get("spec") {
-        Some(spec) => Fields::open(spec, "spec", &["authentication", "authorization", "quotas", "template"], sink),
+        Some(spec) => {
+            let allowed = ["authentication", "authorization", "quotas", "template"];
+            let Some(spec) = Fields::open(spec, "spec", &allowed, sink) else { return };
+            Some(spec)
+        }
         None if is_v1 => {
             top.require("spec", sink);
             return;

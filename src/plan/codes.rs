@@ -1,4 +1,4 @@
-//! What the planner's own findings and reasons mean, for `driftless explain`.
+//! What the planner's own findings and reasons, and the words of plans, mean, for `driftless explain`.
 
 use crate::domain::code_doc::CodeDoc;
 
@@ -149,4 +149,140 @@ pub const CODES: &[CodeDoc] = &[
         "Rules of a group are evaluated one after the other and may use each other's results, so the order is put right.",
         "Nothing is to be done."
     ),
+];
+
+/// Words that plans and results of applies show: what becomes of an action, who moved, how risky it is, what is only listed.
+pub const WORDS: &[CodeDoc] = &[
+    doc!(
+        "planned",
+        "a status: an apply does it",
+        "Nothing keeps the action from being done.",
+        "Apply the plan when it is right."
+    ),
+    doc!(
+        "held",
+        "a status: it waits",
+        "Most held actions cannot be taken back (a topic's deletion, more partitions, a shorter retention, a principal's last access), so they wait for an `Approval` in git that names them. With a `hold` they wait for something else: `drift-not-corrected`, `drift-unconfirmed` or `contested`.",
+        "Commit the `Approval` that the plan shows, when the action is right; or take the change out of git. `driftless explain` says more of each `hold`."
+    ),
+    doc!(
+        "blocked",
+        "a status: it cannot be done",
+        "Kafka cannot do it, or driftless does not: fewer partitions, another replication factor, a credential without its secret. The note beside it says which. Everything else of the plan is done.",
+        "Do what the note says; most need a change in git."
+    ),
+    doc!(
+        "change",
+        "an origin: git moved",
+        "What git says differs from what was last applied, and the cluster is as it was left. What was never applied is a change too.",
+        "Apply it when it is right."
+    ),
+    doc!(
+        "drift",
+        "an origin: the cluster moved",
+        "Git says what was last applied, and the cluster has something else: somebody changed it behind git's back. Without an earlier apply there is no drift.",
+        "Find out who did it and why. `driftless apply` puts git's value back; to keep the cluster's, put it into git."
+    ),
+    doc!(
+        "conflict",
+        "an origin: git and the cluster both moved",
+        "Since the last apply git was changed, and the cluster too, to something else. An apply sets what git says.",
+        "Look at the three values in the plan, and put the right one into git."
+    ),
+    doc!(
+        "adopt",
+        "an origin: it was there before it was ours",
+        "The resource is on the cluster and in git, and no apply of ours is on record for it. From this apply on driftless owns it. What git and the cluster agree on is only recorded.",
+        "Look at what the plan changes of it. `driftless import` writes manifests that change nothing."
+    ),
+    doc!("none", "a risk: none", "Nothing that exists is touched.", "Nothing is to be done."),
+    doc!("low", "a risk: low", "It can be taken back without loss.", "Nothing is to be done."),
+    doc!(
+        "high",
+        "a risk: high",
+        "It can be taken back, but clients feel it meanwhile: a revoked grant, a lower limit, another password.",
+        "Make sure that nobody needs what goes, before it is applied."
+    ),
+    doc!(
+        "irreversible",
+        "a risk: it cannot be taken back",
+        "Records are lost, or keyed records go elsewhere from then on, or somebody loses the last access. Such an action is held.",
+        "Look at the evidence in the plan (records, bytes, consumer groups); let it through with an `Approval` when it is right."
+    ),
+    doc!(
+        "drift-unconfirmed",
+        "it differs, and was not seen so often enough",
+        "The agent's `drift.confirmations` asks for several checks in a row before a difference is called drift. The next check comes soon.",
+        "Nothing is to be done."
+    ),
+    doc!(
+        "contested",
+        "somebody keeps changing it back",
+        "The agent corrected the resource again and again, and each time somebody else changed it again. It is left alone until it was quiet for an hour or git changes it.",
+        "Find out who or what changes it (a script, another tool, a second agent), and stop one of the two."
+    ),
+    doc!(
+        "unknown",
+        "something that could not be read",
+        "The principal may not see it, the brokers do not support it, or they did not answer. What is unknown is never taken for absent: nothing is planned for it, and nothing is called in sync.",
+        "The reason beside it has the broker's words; most often the principal needs Describe or DescribeConfigs."
+    ),
+    doc!(
+        "unmanaged",
+        "on the cluster, and in no manifest",
+        "It is not ours, so driftless never touches it.",
+        "Nothing is to be done; `driftless import` writes a manifest for it."
+    ),
+    doc!(
+        "paused",
+        "it differs, and its manifest pauses it",
+        "The manifest has the annotation `strimzi.io/pause-reconciliation: \"true\"`, so the resource is left as it is.",
+        "Take the annotation away when it is to be kept again."
+    ),
+    doc!(
+        "not-pruned",
+        "it is ours, left git, and stays",
+        "Deletions need `--prune` (`apply.prune` of an agent), which is off.",
+        "Apply with `--prune`, declare it again, or remove it by hand."
+    ),
+    doc!("unpruned", "JSON's name of `not-pruned`", "See `not-pruned`.", "See `not-pruned`."),
+    doc!(
+        "not-compared",
+        "a user whose password was not compared",
+        "The secret could not be had here, so whether git wants another password is not known. `plan` needs no secret; an apply that writes a credential does.",
+        "Nothing is to be done; give the secrets (`--secrets`) to have them compared."
+    ),
+    doc!(
+        "adopted",
+        "git and the cluster agree on it, and it is not on record yet",
+        "The next apply takes it into the inventory without changing it. From then on drift of it is seen.",
+        "Nothing is to be done."
+    ),
+    doc!(
+        "waived",
+        "a finding that stops nothing",
+        "A `PolicyException`, or the `exception` rule of a pack, answers for it until a day.",
+        "Nothing is to be done before that day."
+    ),
+    doc!("applied", "it was done", "The cluster accepted it and shows it.", "Nothing is to be done."),
+    doc!(
+        "unconfirmed",
+        "accepted, and not seen yet",
+        "Of an action: the cluster accepted it and did not show it in time. Of drift: see `drift-unconfirmed`.",
+        "Plan again: when the plan is empty, it has arrived."
+    ),
+    doc!("AppliedUnconfirmed", "JSON's name of `unconfirmed`", "See `unconfirmed`.", "See `unconfirmed`."),
+    doc!(
+        "failed",
+        "it was tried and not done",
+        "The code and the words beside it are the broker's, or driftless' own. The line says whether it is known that nothing was changed.",
+        "Do what the message says and apply again; what was done is not done twice."
+    ),
+    doc!(
+        "not-attempted",
+        "it was not tried",
+        "Something before it failed, so that it would not have been safe, or the run was interrupted.",
+        "Repair what failed and apply again."
+    ),
+    doc!("skipped", "it was left alone", "The plan held or blocked it.", "See `held` and `blocked`."),
 ];

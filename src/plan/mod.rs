@@ -21,7 +21,7 @@ pub mod seal;
 pub mod types;
 pub mod watch;
 
-pub use codes::CODES;
+pub use codes::{CODES, WORDS};
 
 #[cfg(test)]
 mod properties;

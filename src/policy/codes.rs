@@ -245,6 +245,12 @@ pub const CODES: &[CodeDoc] = &[
         fix: "Repair what the rule names, and remove its code from the exception. Whoever keeps the pack decides what may be waived.",
     },
     CodeDoc {
+        code: "exception-rule-unknown",
+        title: "an exception for a rule that does not exist",
+        explanation: "No rule gives a finding of that code, so the exception waives nothing of it: the code is misspelt, or the rule is gone.",
+        fix: "Correct `rules` of the `PolicyException`; `driftless policy list` shows the codes.",
+    },
+    CodeDoc {
         code: "label-missing",
         title: "a required label is missing",
         explanation: "A topic without an owner is a topic that nobody dares to delete. Parameter `requiredLabels`: the labels that every topic and every user has, with a value; without it nothing is judged.",

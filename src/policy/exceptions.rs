@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 
 use regex::Regex;
 
-use super::PolicyInput;
 use super::finding::{PARAMETER_INVALID, POLICY_ERROR, Subject};
+use super::rules::rules;
+use super::{CODES, PolicyInput};
 use crate::domain::desired::{DesiredState, PolicyException};
 use crate::domain::diagnostic::Severity;
+use crate::domain::nearest::nearest;
 use crate::domain::resource::ResourceId;
 use crate::plan::types::{Finding, Waiver};
 
@@ -52,7 +54,13 @@ pub(super) fn waive(judged: Vec<(Subject, Finding)>, input: &PolicyInput<'_>) ->
     for ((exception, _), codes) in exceptions.iter().zip(refused).filter(|(_, codes)| !codes.is_empty()) {
         findings.push(about(exception, "exception-not-allowed", not_allowed(exception, &codes)));
     }
+    let codes = Codes::of(input);
     for ((exception, globs), used) in exceptions.iter().zip(used) {
+        let misspelt: Vec<&String> = exception.rules.iter().filter(|code| codes.lack(code)).collect();
+        findings.extend(misspelt.iter().map(|code| codes.unknown(exception, code)));
+        if misspelt.len() == exception.rules.len() {
+            continue;
+        }
         if used == 0 {
             // Without a cluster some rules have nothing to judge, so only an exception for nothing at all is certain.
             if input.observed.is_some() || !names_something(exception, globs, input.desired) {
@@ -71,6 +79,47 @@ pub(super) fn waive(judged: Vec<(Subject, Finding)>, input: &PolicyInput<'_>) ->
         }
     }
     findings
+}
+
+/// The codes that rules can give.
+struct Codes {
+    known: BTreeSet<String>,
+    /// The text of the repository's own rules: a code may be made there and nowhere declared.
+    own: Vec<String>,
+}
+
+impl Codes {
+    /// Gathers the codes when an exception names one that is not of the built-in pack.
+    fn of(input: &PolicyInput<'_>) -> Self {
+        let mut known: BTreeSet<String> = CODES.iter().map(|doc| doc.code.to_owned()).collect();
+        let is_known = input.desired.exceptions.iter().all(|exception| exception.rules.is_subset(&known));
+        if is_known {
+            return Self { known, own: Vec::new() };
+        }
+        known.extend(rules(input.packs).into_iter().map(|rule| rule.code));
+        let files = input.packs.iter().flat_map(|pack| &pack.files);
+        Self { known, own: files.map(|(_, text)| text.clone()).collect() }
+    }
+
+    /// Says whether no rule can give a code. Where rules of the repository make codes as they run, that is so only for one that is
+    /// nearly another.
+    fn lack(&self, code: &str) -> bool {
+        let is_absent = !self.known.contains(code) && !self.own.iter().any(|text| text.contains(code));
+        is_absent && (self.own.is_empty() || self.near(code).is_some())
+    }
+
+    fn near(&self, code: &str) -> Option<&str> {
+        nearest(code, self.known.iter().map(String::as_str))
+    }
+
+    fn unknown(&self, exception: &PolicyException, code: &str) -> Finding {
+        let message = format!("exception `{}` names `{code}`, which is no rule's code", exception.name);
+        let help = match self.near(code) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "correct its `rules`; `driftless policy list` shows the codes".to_owned(),
+        };
+        about(exception, "exception-rule-unknown", (message, &help))
+    }
 }
 
 fn matches_nothing(exception: &PolicyException) -> (String, &'static str) {

@@ -91,7 +91,9 @@ pub(super) fn unknown_parameter(environment: &str, name: &str, known: &str) -> F
         severity: Severity::Warn,
         ..denies(
             PARAMETER_UNKNOWN,
-            format!("no built-in rule reads parameter `{name}` of environment `{environment}`: did you mean `{known}`"),
+            format!(
+                "no built-in rule reads parameter `{name}` of environment `{environment}`; did you mean `{known}`?"
+            ),
             "correct it under `environments` in `driftless.yaml`",
         )
     }

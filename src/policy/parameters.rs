@@ -106,16 +106,17 @@ fn are_texts(value: &Value) -> bool {
 pub(super) fn checked(desired: &DesiredState) -> (BTreeMap<String, Value>, Vec<Finding>) {
     let mut parameters = desired.parameters.clone();
     let mut findings = Vec::new();
+    let at = |name: &str, finding| Finding { location: desired.parameter_locations.get(name).cloned(), ..finding };
     for (name, value) in &desired.parameters {
         match PARAMETERS.iter().find(|(known, _)| known == name) {
             Some((_, wanted)) if !wanted.is_met(value) => {
-                findings.push(finding::bad_parameter(&desired.environment, name, value, &wanted.words()));
+                findings.push(at(name, finding::bad_parameter(&desired.environment, name, value, &wanted.words())));
                 parameters.remove(name);
             }
             Some(_) => {}
             None => {
                 if let Some(known) = nearest(name) {
-                    findings.push(finding::unknown_parameter(&desired.environment, name, known));
+                    findings.push(at(name, finding::unknown_parameter(&desired.environment, name, known)));
                 }
             }
         }
@@ -137,11 +138,16 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::domain::diagnostic::Location;
 
     fn findings(name: &str, value: Value) -> Vec<String> {
         let parameters = BTreeMap::from([(name.to_owned(), value)]);
-        let desired = DesiredState { environment: "prod".to_owned(), parameters, ..DesiredState::default() };
+        let place = Location::new("driftless.yaml", 5, 7);
+        let parameter_locations = BTreeMap::from([(name.to_owned(), place.clone())]);
+        let environment = "prod".to_owned();
+        let desired = DesiredState { environment, parameters, parameter_locations, ..DesiredState::default() };
         let (kept, findings) = checked(&desired);
+        assert!(findings.iter().all(|finding| finding.location.as_ref() == Some(&place)), "{findings:?}");
         let invalid = findings.iter().any(|finding| finding.code == "policy-parameter-invalid");
         assert_eq!(kept.contains_key(name), !invalid, "what is not valid is left out");
         findings.into_iter().map(|finding| finding.message).collect()
@@ -201,7 +207,7 @@ mod tests {
         ] {
             let expected: Vec<String> = known
                 .map(|known| {
-                    format!("no built-in rule reads parameter `{name}` of environment `prod`: did you mean `{known}`")
+                    format!("no built-in rule reads parameter `{name}` of environment `prod`; did you mean `{known}`?")
                 })
                 .into_iter()
                 .collect();

@@ -313,6 +313,27 @@ fn an_exception_that_matches_nothing_is_reported_at_its_place() {
 }
 
 #[test]
+fn an_exception_for_a_code_that_no_rule_gives_is_reported_with_the_one_that_was_meant() {
+    let own =
+        pack("package main\n\ndeny_owner contains {\"msg\": \"a\", \"code\": \"own-code\"} if input.kind == \"X\"\n");
+    for (code, packs, expected) in [
+        ("replication-below-minimun", &[][..], Some("did you mean `replication-below-minimum`?")),
+        ("deny-owner", &[], Some("correct its `rules`; `driftless policy list` shows the codes")),
+        ("deny-owner", &own, None),
+        ("own-code", &own, None),
+        ("deny-ownr", &own, Some("did you mean `deny-owner`?")),
+        ("made-while-it-runs", &own, None),
+    ] {
+        let mut state = desired(&[("orders", 3, "2")]);
+        state.exceptions = vec![exception(&[code], &["topic/*"], TODAY)];
+        let found = findings(&state, packs);
+        let unknown: Vec<&Finding> = found.iter().filter(|finding| finding.code == "exception-rule-unknown").collect();
+        assert_eq!(unknown.first().map(|finding| finding.help.as_deref()), expected.map(Some), "{code}: {found:#?}");
+        assert!(expected.is_none() || found.len() == 1, "one mistake, one finding: {found:#?}");
+    }
+}
+
+#[test]
 fn no_exception_waives_what_is_wrong_with_policy_itself() {
     let mut state = desired(&[]);
     state.parameters.insert("minimumReplicationFactor".to_owned(), json!("1"));

@@ -27,11 +27,20 @@ pub enum PassError {
     #[error("failed to use driftless' own directory")]
     State(#[source] StateError),
     /// What a saved plan relies on no longer holds.
-    #[error("the plan no longer fits the cluster: {}", .0.join("; "))]
+    #[error("the plan no longer fits the cluster: {}", first(.0))]
     Stale(Vec<String>),
     /// Another agent acts now.
     #[error("the lease was lost, and another agent goes on")]
     LeaseLost,
+}
+
+/// The most broken preconditions that are named: what people need is a new plan.
+const MOST_BROKEN: usize = 8;
+
+fn first(broken: &[String]) -> String {
+    let more = broken.len().saturating_sub(MOST_BROKEN);
+    let shown = broken[..broken.len() - more].join("; ");
+    if more == 0 { shown } else { format!("{shown}; and {more} more") }
 }
 
 impl PassError {
@@ -81,5 +90,18 @@ impl PassError {
             Self::Branch(_) | Self::Rules(_) | Self::State(_) | Self::LeaseLost => true,
             Self::History { .. } | Self::Stale(_) => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stale_plan_names_what_moved_and_not_ten_thousand_of_it() {
+        let broken =
+            |count: usize| PassError::Stale((0..count).map(|index| format!("`topic/{index}` moved")).collect());
+        assert!(broken(8).to_string().ends_with("`topic/6` moved; `topic/7` moved"));
+        assert!(broken(10).to_string().ends_with("`topic/7` moved; and 2 more"));
     }
 }

@@ -220,7 +220,7 @@ impl Pass<'_> {
             }
             None => without_done(&planned.plan, report),
         };
-        let drift = DriftReport::new(&rest);
+        let drift = DriftReport::new(&rest, &inventory);
         let source = &planned.plan.source;
         let all_done = report.not_done() == 0 && !report.interrupted;
         let status = StatusReport::new(&PassOutcome {
@@ -247,7 +247,7 @@ impl Pass<'_> {
         desired: &DesiredState,
         push: Push,
     ) -> Result<Option<String>, PassError> {
-        let drift = DriftReport::new(&planned.plan);
+        let drift = DriftReport::new(&planned.plan, &planned.inventory);
         let status = StatusReport::new(&PassOutcome {
             environment: &planned.plan.environment,
             cluster_id: Some(&planned.observed.cluster.id),

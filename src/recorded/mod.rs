@@ -29,6 +29,8 @@ mod rule_forms;
 mod write;
 pub(crate) mod yaml;
 
+use crate::domain::code_doc::CodeDoc;
+
 pub(crate) use evidence::read_document;
 pub use evidence::{EVIDENCE_FILE, read_evidence, write_evidence};
 pub use import::{Import, ImportOptions, import};
@@ -37,6 +39,28 @@ pub use write::write;
 
 #[cfg(test)]
 mod tests;
+
+/// What problems of recorded state mean, for `driftless explain`.
+pub const CODES: &[CodeDoc] = &[
+    CodeDoc {
+        code: "recorded-state-missing",
+        title: "there is no recorded state",
+        explanation: "A directory of recorded state holds `cluster.yaml`. One without it is something else, and no empty cluster.",
+        fix: "Name `observed` of a checked-out report branch, a revision of that branch, or the directory of a sandbox.",
+    },
+    CodeDoc {
+        code: "recorded-state-unreadable",
+        title: "a file of the recorded state cannot be read",
+        explanation: "It is no YAML, or has fields that recorded state does not have. A part that is left out would look as if it were not on the cluster.",
+        fix: "Restore the file from git, or record the cluster again.",
+    },
+    CodeDoc {
+        code: "recorded-state-invalid",
+        title: "a file of the recorded state makes no sense",
+        explanation: "A value is none that a cluster can have, or something stands twice.",
+        fix: "Restore the file from git, or record the cluster again.",
+    },
+];
 
 /// The file that makes a directory recorded state.
 pub const CLUSTER_FILE: &str = "cluster.yaml";

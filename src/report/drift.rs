@@ -14,6 +14,7 @@ use super::status::is_drift;
 use super::values::{approval, field_lines, origin, reason, value, yaml};
 use super::{BOLD, GREEN, RED, Style, YELLOW, counted};
 use crate::domain::API_VERSION;
+use crate::domain::inventory::Inventory;
 use crate::domain::observed::TopicEvidence;
 use crate::domain::resource::{ResourceId, ResourceKind};
 use crate::plan::types::{Action, ActionKind, FieldChange, Hold, Origin, Plan, Reason, Status, Unknown};
@@ -34,9 +35,15 @@ pub struct DriftReport {
     pub environment: String,
     /// Kafka's cluster id.
     pub cluster_id: String,
-    /// `true` when nothing drifted and everything could be looked at; `null` when something could not be looked at, or differs
-    /// and is not confirmed yet, and nothing else drifted.
+    /// `true` when the cluster is what git says and everything could be looked at; `false` when something drifted, is paused or
+    /// is not applied; else `null`: something could not be looked at, or differs and is not confirmed yet.
     pub in_sync: Option<bool>,
+    /// Set when no apply is recorded: then nothing can have drifted, whatever differs.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub never_applied: bool,
+    /// Differences that are no drift: what git changed, and no apply has done.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub not_applied: usize,
     /// What drifted.
     pub drift: Vec<Drift>,
     /// Resources that differ while their manifests pause them.
@@ -86,9 +93,14 @@ pub struct Drift {
     repair: ActionKind,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
+}
+
 impl DriftReport {
-    /// Reads the drift out of a plan.
-    pub fn new(plan: &Plan) -> Self {
+    /// Reads the drift out of a plan; `inventory` is what earlier applies are known to have done.
+    pub fn new(plan: &Plan, inventory: &Inventory) -> Self {
         let drift: Vec<Drift> = plan.actions.iter().filter(|action| is_drift(action)).map(of_action).collect();
         let unconfirmed = plan.actions.iter().filter(|action| action.hold == Some(Hold::DriftUnconfirmed));
         let unconfirmed: Vec<ResourceId> = unconfirmed.filter_map(Action::resource).collect();
@@ -96,10 +108,12 @@ impl DriftReport {
         // Nothing of another cluster was ever applied, so nothing of it can have drifted, and nothing is in sync.
         let elsewhere = plan.other_cluster();
         unknown.extend(elsewhere.map(|f| Unknown { resource: "cluster".to_owned(), reason: f.message.clone() }));
-        let in_sync = match (drift.is_empty(), unknown.is_empty() && unconfirmed.is_empty()) {
-            (false, _) => Some(false),
-            (true, true) => Some(true),
-            (true, false) => None,
+        let not_applied = plan.actions.len() - drift.len() - unconfirmed.len() + plan.unpruned.len();
+        let differs = drift.len() + not_applied + plan.paused.len() > 0;
+        let in_sync = match (differs, unknown.is_empty() && unconfirmed.is_empty()) {
+            (true, _) => Some(false),
+            (false, true) => Some(true),
+            (false, false) => None,
         };
         Self {
             api_version: API_VERSION.to_owned(),
@@ -107,6 +121,8 @@ impl DriftReport {
             environment: plan.environment.clone(),
             cluster_id: plan.cluster.id.clone(),
             in_sync,
+            never_applied: inventory.resources.is_empty(),
+            not_applied,
             drift,
             paused: plan.paused.clone(),
             unmanaged: plan.unmanaged.clone(),
@@ -130,28 +146,45 @@ impl DriftReport {
     }
 
     fn headline(&self) -> String {
+        if !self.drift.is_empty() {
+            let mut names: Vec<String> =
+                self.drift.iter().take(MOST_IN_TITLE).map(|drift| format!("`{}`", drift.resource)).collect();
+            if self.drift.len() > MOST_IN_TITLE {
+                names.push(format!("{} more", self.drift.len() - MOST_IN_TITLE));
+            }
+            let changes = counted(self.drift.len(), "change", "changes");
+            return format!("Drift: {changes} on the cluster: {}", names.join(", "));
+        }
+        if !self.unconfirmed.is_empty() {
+            let differences = counted(self.unconfirmed.len(), "difference", "differences");
+            return format!("{differences}, seen once: not known to be drift yet");
+        }
+        if self.never_applied {
+            return "No apply is on record here, so nothing can be called drift".to_owned();
+        }
+        if !self.unknown.is_empty() {
+            return format!("No drift seen, but {} could not be read", counted(self.unknown.len(), "thing", "things"));
+        }
         match self.in_sync {
             Some(true) => "In sync: nothing changed on the cluster since the last apply".to_owned(),
-            None if !self.unconfirmed.is_empty() => {
-                format!(
-                    "{}, seen once: not known to be drift yet",
-                    counted(self.unconfirmed.len(), "difference", "differences")
-                )
-            }
-            None => format!("No drift seen, but {} could not be read", counted(self.unknown.len(), "thing", "things")),
-            Some(false) => {
-                let mut names: Vec<String> =
-                    self.drift.iter().take(MOST_IN_TITLE).map(|drift| format!("`{}`", drift.resource)).collect();
-                if self.drift.len() > MOST_IN_TITLE {
-                    names.push(format!("{} more", self.drift.len() - MOST_IN_TITLE));
-                }
-                format!(
-                    "Drift: {} on the cluster: {}",
-                    counted(self.drift.len(), "change", "changes"),
-                    names.join(", ")
-                )
-            }
+            Some(false) | None => "No drift seen, but the cluster is not what git says".to_owned(),
         }
+    }
+
+    /// Says what differs and is no drift, or what makes drift visible, in a sentence.
+    fn beside_drift(&self) -> Option<String> {
+        let environment = yaml(&self.environment);
+        if self.not_applied > 0 {
+            let changes = counted(self.not_applied, "change of git is", "changes of git are");
+            return Some(format!(
+                "{changes} not applied, which is no drift: `driftless plan -e {environment}` shows what an apply would do."
+            ));
+        }
+        (self.never_applied && self.in_sync == Some(true)).then(|| {
+            format!(
+                "The cluster is what git says: `driftless apply -e {environment}` changes nothing and records that, and from then on drift is seen."
+            )
+        })
     }
 }
 
@@ -233,6 +266,7 @@ pub fn drift_markdown(report: &DriftReport) -> String {
         out.push_str(&format!("\n## … and {} more, in `drift.json`\n", report.drift.len() - MOST_SECTIONS));
     }
     out.push_str(&repair_markdown(report));
+    out.extend(report.beside_drift().map(|sentence| format!("\n{}\n", markdown_prose(&sentence))));
     if !report.unknown.is_empty() {
         out.push_str("\n## Not known\n\nThis could not be read. It may have drifted too.\n\n");
         for unknown in &report.unknown {
@@ -352,8 +386,8 @@ fn list_markdown(title: &str, meaning: &str, ids: &[ResourceId]) -> String {
 pub fn drift_text(report: &DriftReport, style: Style) -> String {
     let colour = match report.in_sync {
         Some(true) => GREEN,
-        Some(false) => RED,
-        None => YELLOW,
+        Some(false) if !report.drift.is_empty() => RED,
+        Some(false) | None => YELLOW,
     };
     let mut out = format!("{}\n", style.paint(colour, &format!("{}.", clean(&report.headline()))));
     for drift in &report.drift {
@@ -379,6 +413,11 @@ pub fn drift_text(report: &DriftReport, style: Style) -> String {
     }
     for id in &report.unconfirmed {
         out.push_str(&format!("  ? {} differs, and is not confirmed yet\n", clean(&id.to_string())));
+    }
+    out.extend(report.beside_drift().map(|sentence| format!("\n{}\n", clean(&sentence))));
+    if !report.paused.is_empty() {
+        let paused = counted(report.paused.len(), "resource differs and is", "resources differ and are");
+        out.push_str(&format!("\n{paused} left alone, because a manifest pauses it.\n"));
     }
     if !report.unmanaged.is_empty() {
         out.push_str(&format!(

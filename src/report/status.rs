@@ -1,12 +1,15 @@
 //! `status.json`: what the last pass came to. No times in it, so it changes only when something did.
 
 mod verdict;
+mod words;
 
 use serde::{Deserialize, Serialize};
 
 use crate::domain::API_VERSION;
 use crate::plan::apply_report::ApplyReport;
 use crate::plan::types::{Action, Hold, Origin, Plan};
+
+pub use words::WORDS;
 
 /// Whether the cluster is what git says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

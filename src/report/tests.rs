@@ -1,5 +1,7 @@
 //! Tests of the renderers: what they say is in the snapshots beside this file; the rest is what must never be said.
 
+use std::collections::BTreeMap;
+
 use super::samples::{self, HOSTILE};
 use super::status::{PassOutcome, Problem, ProblemReason, SyncState};
 use super::validation::EnvironmentReport;
@@ -7,6 +9,8 @@ use super::*;
 use crate::domain::code_doc::CodeDoc;
 use crate::domain::desired::DesiredState;
 use crate::domain::diagnostic::Severity;
+use crate::domain::inventory::{Inventory, LastApplied};
+use crate::domain::resource::ResourceId;
 use crate::plan::apply_report::{ActionResult, ApplyReport, Outcome};
 use crate::plan::types::{Action, ActionKind, OTHER_CLUSTER, Origin, Reason, Status, Unknown};
 
@@ -41,10 +45,16 @@ fn outcome(plan: &Plan) -> PassOutcome<'_> {
     }
 }
 
+/// The drift after an apply that is on record.
+fn drift_of(plan: &Plan) -> DriftReport {
+    let resources = BTreeMap::from([(ResourceId::parse("topic/orders").expect("an id"), LastApplied::default())]);
+    DriftReport::new(plan, &Inventory { cluster_id: None, resources })
+}
+
 /// Every renderer's output, by name.
 fn everything() -> Vec<(&'static str, String)> {
     let plan = samples::plan();
-    let drift = DriftReport::new(&plan);
+    let drift = drift_of(&plan);
     let apply = samples::apply_report();
     let validation = validation();
     vec![
@@ -146,21 +156,56 @@ fn colour_adds_only_escape_sequences() {
 fn in_sync_is_said_only_when_everything_was_looked_at() {
     let mut plan = samples::plan_in_sync();
     let says = |plan: &Plan| {
-        let drift = DriftReport::new(plan);
+        let drift = drift_of(plan);
         let texts =
             [plan_text(plan, Style::Plain, Detail::Short), drift_text(&drift, Style::Plain), drift_markdown(&drift)];
         texts.map(|text| text.contains("In sync"))
     };
     assert_eq!(says(&plan), [true, true, true]);
-    assert_eq!(DriftReport::new(&plan).in_sync, Some(true));
+    assert_eq!(drift_of(&plan).in_sync, Some(true));
     plan.findings = vec![samples::finding(OTHER_CLUSTER, Severity::Deny)];
     assert_eq!(says(&plan), [false, false, false]);
-    assert_eq!(DriftReport::new(&plan).in_sync, None);
+    assert_eq!(drift_of(&plan).in_sync, None);
     plan.findings.clear();
     plan.unknown = vec![Unknown { resource: "acl".into(), reason: "no permission".into() }];
     assert_eq!(says(&plan), [false, false, false]);
-    assert_eq!(DriftReport::new(&plan).in_sync, None);
-    assert!(drift_markdown(&DriftReport::new(&plan)).starts_with("# No drift seen, but 1 thing could not be read\n"));
+    assert_eq!(drift_of(&plan).in_sync, None);
+    assert!(drift_markdown(&drift_of(&plan)).starts_with("# No drift seen, but 1 thing could not be read\n"));
+}
+
+#[test]
+fn what_is_not_applied_paused_or_never_recorded_is_neither_drift_nor_in_sync() {
+    let create = samples::action("topic/a", ActionKind::Create, vec![]);
+    let open = Plan { actions: vec![create], ..samples::plan_in_sync() };
+    let left = ResourceId::parse("topic/left").expect("an id");
+    let unpruned = Plan { unpruned: vec![left.clone()], ..samples::plan_in_sync() };
+    let paused = Plan { paused: vec![left], ..samples::plan_in_sync() };
+    let first = |plan: &Plan| DriftReport::new(plan, &Inventory::default());
+    let never = "No apply is on record here, so nothing can be called drift";
+    let differs = "No drift seen, but the cluster is not what git says";
+    let shown =
+        "1 change of git is not applied, which is no drift: `driftless plan -e prod` shows what an apply would do.";
+    for (drift, in_sync, headline, next) in [
+        (first(&open), Some(false), never, shown),
+        (
+            first(&samples::plan_in_sync()),
+            Some(true),
+            never,
+            "`driftless apply -e prod` changes nothing and records that",
+        ),
+        (drift_of(&open), Some(false), differs, shown),
+        (drift_of(&unpruned), Some(false), differs, shown),
+        (drift_of(&paused), Some(false), differs, "left alone"),
+    ] {
+        assert_eq!((drift.in_sync, drift.differences()), (in_sync, 0), "{headline}");
+        let text = drift_text(&drift, Style::Plain);
+        assert!(text.starts_with(&format!("{headline}.\n")) && text.contains(next), "{text}");
+        let page = drift_markdown(&drift);
+        assert!(page.starts_with(&format!("# {headline}\n")) && page.contains(next), "{page}");
+        assert!(!(text + &page).contains("In sync"), "{page}");
+    }
+    let json = drift_json(&first(&open));
+    assert!(json.contains("\"neverApplied\": true") && json.contains("\"notApplied\": 1"), "{json}");
 }
 
 #[test]
@@ -179,7 +224,7 @@ fn looking_again_at_the_same_drift_gives_the_same_files() {
             location.line += 3;
         }
     }
-    let (first, later) = (DriftReport::new(&first), DriftReport::new(&later));
+    let (first, later) = (drift_of(&first), drift_of(&later));
     assert_eq!(drift_json(&first), drift_json(&later));
     assert_eq!(drift_markdown(&first), drift_markdown(&later));
 }
@@ -237,6 +282,7 @@ fn conditions_follow_from_what_happened() {
     let held = with(&|plan| plan.actions = vec![Action { status: Status::Held, ..action.clone() }]);
     let denied = with(&|plan| plan.findings = vec![samples::finding("x", Severity::Deny)]);
     let unknown = with(&|plan| plan.unknown = vec![Unknown { resource: "acl".into(), reason: "no".into() }]);
+    let elsewhere = with(&|plan| plan.findings = vec![samples::finding(OTHER_CLUSTER, Severity::Deny)]);
     let unpruned = with(&|plan| plan.unpruned = action.resource().into_iter().collect());
     let done = |outcome| ApplyReport {
         plan_id: planned.id.clone(),
@@ -267,6 +313,13 @@ fn conditions_follow_from_what_happened() {
         ),
         ("held", pass(Some(&held), None, None), SyncState::OutOfSync, "ActionsHeld", ["False", "False", "True"]),
         ("denied", pass(Some(&denied), None, None), SyncState::Synced, "PolicyDenied", ["False", "False", "True"]),
+        (
+            "elsewhere",
+            pass(Some(&elsewhere), None, None),
+            SyncState::Unknown,
+            "PolicyDenied",
+            ["False", "False", "True"],
+        ),
         (
             "unknown",
             pass(Some(&unknown), None, None),
@@ -307,7 +360,7 @@ fn commit_messages_have_the_promised_subjects_and_trailers() {
         plan: Some("sha256:01".into()),
         digest: None,
     };
-    let drift = commit::drift_message(&DriftReport::new(&plan), &trailers);
+    let drift = commit::drift_message(&drift_of(&plan), &trailers);
     assert_eq!(drift.lines().next(), Some("drift(prod): 4 changed, 12 unmanaged, 1 paused, 1 unknown"));
     let names: Vec<&str> = drift.lines().skip(2).filter_map(|line| line.split(':').next()).collect();
     assert_eq!(names, ["Driftless-Environment", "Driftless-Cluster-Id", "Driftless-Revision", "Driftless-Plan"]);
@@ -318,11 +371,19 @@ fn commit_messages_have_the_promised_subjects_and_trailers() {
 }
 
 #[test]
+fn a_status_says_which_passwords_were_not_compared() {
+    let bob = ResourceId::parse("user/bob").expect("an id");
+    let plan = Plan { not_compared: vec![bob], ..samples::plan_in_sync() };
+    let message = "The cluster is what git says, but for 1 password, which was not compared.";
+    assert_eq!(pass(Some(&plan), None, None).conditions[0].message, message);
+}
+
+#[test]
 fn drift_is_what_the_cluster_moved() {
     let mut plan = samples::plan_in_sync();
     for (origin, expected) in [(Origin::Change, 0), (Origin::Adopt, 0), (Origin::Drift, 1), (Origin::Conflict, 1)] {
         let action = samples::action("topic/a", ActionKind::Create, vec![]);
         plan.actions = vec![Action { origin, reason: Reason::DeletedInCluster, ..action }];
-        assert_eq!(DriftReport::new(&plan).differences(), expected, "{origin:?}");
+        assert_eq!(drift_of(&plan).differences(), expected, "{origin:?}");
     }
 }

@@ -15,6 +15,7 @@ mod agent_status;
 mod agent_support;
 mod architecture;
 mod cli_comment;
+mod cli_first_steps;
 mod cli_import;
 mod cli_support;
 mod cli_usage;

@@ -37,9 +37,15 @@ fn what_is_wrong_in_the_repository_file_is_told() {
         ),
         (&format!("{head}environments: {{a: {{layers: [../x]}}}}\n"), "bad-path"),
         (&format!("{head}environments: {{a: {{layers: [/x]}}}}\n"), "bad-path"),
-        (&format!("{head}environments: {{a: {{layers: [base, base/x]}}}}\n"), "overlapping-layers"),
+        (
+            &format!("{head}environments: {{a: {{layers: [base, base/x]}}}}\n"),
+            "driftless.yaml:3:35 error overlapping-layers",
+        ),
         (&format!("{head}environments: {{a: {{layers: [base, base]}}}}\n"), "overlapping-layers"),
-        (&format!("{head}environments: {{a: {{layers: [base], policies: [nope]}}}}\n"), "missing-policy-directory"),
+        (
+            &format!("{head}environments: {{a: {{layers: [base], policies: [nope]}}}}\n"),
+            "driftless.yaml:3:47 error missing-policy-directory",
+        ),
         (&format!("{head}environments: {{'a b': {{layers: [base]}}}}\n"), "bad-name"),
         (
             &format!("{head}environments: {{a: {{layers: [base]}}}}\nignore: {{topics: ['(']}}\n"),
@@ -56,6 +62,10 @@ fn what_is_wrong_in_the_repository_file_is_told() {
     ] {
         let problems = repository_problems(text);
         assert!(problems.iter().any(|line| line.contains(expected)), "{text}: {problems:#?}");
+        let is_placed = |line: &String| {
+            line.starts_with("driftless.yaml:1:1 ") == text.is_empty() || line.contains(" needs `apiVersion`")
+        };
+        assert!(problems.iter().all(is_placed), "{problems:#?}");
     }
     let (file, diagnostics) = environments(&snapshot(&[("driftless.yml", "")]));
     assert!(file.is_none() && render(&diagnostics)[0].contains("rename `driftless.yml`"));
@@ -63,7 +73,7 @@ fn what_is_wrong_in_the_repository_file_is_told() {
     assert_eq!(
         render(&unknown.1),
         [
-            "driftless.yaml:1:1 error unknown-environment: driftless.yaml has no environment `prd` | did you mean `prod`?"
+            "driftless.yaml:4:3 error unknown-environment: driftless.yaml has no environment `prd` | did you mean `prod`?"
         ]
     );
 }
@@ -71,10 +81,13 @@ fn what_is_wrong_in_the_repository_file_is_told() {
 #[test]
 fn a_missing_or_empty_layer_is_an_error() {
     let found = problems(&[(REPOSITORY_FILE, REPOSITORY), ("base/a.yaml", TOPIC)]);
-    assert!(found[0].contains("missing-layer: the layer `prod` does not exist"), "{found:?}");
+    assert!(
+        found[0].starts_with("driftless.yaml:4:25 error missing-layer: the layer `prod` does not exist"),
+        "{found:?}"
+    );
     for path in ["prod/README.md", "prod/_off/a.yaml", "prod/.hidden/a.yaml", "prod/_a.yaml"] {
         let found = problems(&[(REPOSITORY_FILE, REPOSITORY), ("base/a.yaml", TOPIC), (path, TOPIC)]);
-        assert!(found[0].contains("empty-layer"), "{path}: {found:?}");
+        assert!(found[0].starts_with("driftless.yaml:4:25 error empty-layer"), "{path}: {found:?}");
     }
     let mut files = snapshot(&[(REPOSITORY_FILE, REPOSITORY), ("base/a.yaml", TOPIC)]);
     files.files.insert("prod".into(), SnapshotFile::BadLink("/elsewhere".into()));

@@ -159,3 +159,4 @@ mod kinds;
 mod layers;
 mod limits;
 mod text;
+mod types;

@@ -1,4 +1,6 @@
 use super::*;
+use crate::domain::diagnostic::Severity;
+use crate::plan::types::OTHER_CLUSTER;
 use crate::report::samples;
 use crate::report::status::{PassOutcome, Problem, ProblemReason};
 
@@ -131,6 +133,16 @@ fn the_first_line_says_condition_sync_reason_and_the_next_step() {
         let page = of(night);
         assert!(page.contains(wanted), "{wanted}\n{page}");
     }
+}
+
+#[test]
+fn that_nothing_drifted_is_said_only_where_something_was_compared() {
+    let calm = |plan, problem| text(&Night { plan, problem, ..Night::default() }.page()).contains("Nothing drifted");
+    let elsewhere = Plan { findings: vec![samples::finding(OTHER_CLUSTER, Severity::Deny)], ..samples::plan_in_sync() };
+    let away = Problem { reason: ProblemReason::SourceFailed, message: "Away.".to_owned() };
+    assert!(calm(Some(past_plan(samples::plan_in_sync())), None));
+    assert!(!calm(None, Some(away)));
+    assert!(!calm(Some(past_plan(elsewhere)), None));
 }
 
 #[test]

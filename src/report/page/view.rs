@@ -109,6 +109,8 @@ pub(super) struct View {
     names: Vec<Names>,
     passes: Vec<Pass>,
     most_open: usize,
+    /// Whether the cluster was compared with git at all.
+    is_compared: bool,
 }
 
 impl View {
@@ -158,12 +160,13 @@ impl View {
             names: names(page.plan),
             passes: page.passes.iter().map(|pass| past(pass, page)).collect(),
             most_open: MOST_OPEN,
+            is_compared: page.plan.is_some_and(|past| past.plan.other_cluster().is_none()),
         }
     }
 
     fn is_quiet(&self) -> bool {
         let n_shown = self.drift.all + self.held.all + self.blocked.all + self.findings.all;
-        n_shown + self.not_done.all + self.to_do.all + self.unknown.all + self.details.all == 0
+        self.is_compared && n_shown + self.not_done.all + self.to_do.all + self.unknown.all + self.details.all == 0
     }
 }
 

@@ -28,7 +28,8 @@ pub(super) fn counts(pass: &PassOutcome<'_>) -> StatusCounts {
 }
 
 pub(super) fn sync(pass: &PassOutcome<'_>, counts: &StatusCounts) -> SyncState {
-    if unfinished(pass).is_some() || pass.plan.is_none() {
+    // Nothing was compared when it is another cluster than before.
+    if unfinished(pass).is_some() || pass.plan.is_none_or(|plan| plan.other_cluster().is_some()) {
         return SyncState::Unknown;
     }
     let applied_all = pass.apply.is_some_and(|apply| apply.not_done() == 0 && !apply.interrupted);
@@ -122,7 +123,13 @@ fn verdict_of_plan(pass: &PassOutcome<'_>, counts: &StatusCounts, sync: SyncStat
         );
     }
     match sync {
-        SyncState::Synced => ("Synced", "The cluster is what git says.".to_owned()),
+        SyncState::Synced => match pass.plan.map_or(0, |plan| plan.not_compared.len()) {
+            0 => ("Synced", "The cluster is what git says.".to_owned()),
+            count => {
+                let passwords = counted(count, "password, which was", "passwords, which were");
+                ("Synced", format!("The cluster is what git says, but for {passwords} not compared."))
+            }
+        },
         SyncState::Unknown => {
             ("PartlyUnknown", format!("{} not be read.", counted(counts.unknown, "thing could", "things could")))
         }
