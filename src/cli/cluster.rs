@@ -85,6 +85,9 @@ fn connect(
 ) -> Result<Box<dyn Cluster>, CommandError> {
     for key in properties.ignored() {
         match ClientProperties::meant(key) {
+            Some(meant) if meant == key.as_str() => {
+                tracing::warn!(%key, "property has no effect with this security.protocol")
+            }
             Some(meant) => tracing::warn!(%key, %meant, "property has no meaning here; another was probably meant"),
             None => tracing::info!(%key, "property has no meaning here"),
         }

@@ -70,15 +70,15 @@ impl Repository {
         environment: &str,
         settings: Option<&AgentSettings>,
     ) -> Result<Option<GitReportBranch>, CommandError> {
-        if self.state_directory().is_none() {
+        if self.state_directory()?.is_none() {
             return Ok(None);
         }
         Ok(Some(GitReportBranch::open(&self.path, environment, branch_settings(settings))?))
     }
 
     /// Returns where driftless keeps what belongs to this clone but not into git; `None` outside git.
-    pub(super) fn state_directory(&self) -> Option<PathBuf> {
-        if self.is_known { git::state_directory(&self.path) } else { None }
+    pub(super) fn state_directory(&self) -> Result<Option<PathBuf>, CommandError> {
+        if self.is_known { Ok(git::state_directory(&self.path)?) } else { Ok(None) }
     }
 }
 

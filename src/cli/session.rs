@@ -69,7 +69,7 @@ impl Session {
         let settings = choice.settings();
         let rules = arguments.rules.directory(settings)?.map(open_rules).transpose()?;
         let branch = repository.report_branch(&environment, settings)?.map(Arc::new);
-        let local = StateDirectory::new(arguments.state.directory(settings, repository.state_directory())?);
+        let local = StateDirectory::new(arguments.state.directory(settings, repository.state_directory()?)?);
         let options = PlanOptions {
             prune: match arguments.prune {
                 Some(PruneArgs { prune: true, .. }) => Prune::OwnedOnly,

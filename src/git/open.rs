@@ -50,11 +50,12 @@ pub(super) fn locate_required(path: &Path) -> Result<Located, SourceError> {
 }
 
 /// Returns the directory where driftless keeps what belongs to this clone but not into git: below the main
-/// repository's git directory, so that linked work trees share it. `None` outside git. Does not create it.
-pub fn state_directory(path: &Path) -> Option<PathBuf> {
-    let located = locate(path).ok()??;
+/// repository's git directory, so that linked work trees share it. `None` outside git; a repository that cannot be opened is an
+/// error, as what is on record in it must not look like nothing. Does not create it.
+pub fn state_directory(path: &Path) -> Result<Option<PathBuf>, SourceError> {
+    let Some(located) = locate(path)? else { return Ok(None) };
     let common = located.repository.commondir();
-    Some(common.canonicalize().unwrap_or_else(|_| common.to_owned()).join("driftless"))
+    Ok(Some(common.canonicalize().unwrap_or_else(|_| common.to_owned()).join("driftless")))
 }
 
 fn canonical_as_far_as_it_exists(path: &Path) -> Result<PathBuf, SourceError> {

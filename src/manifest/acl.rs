@@ -199,6 +199,9 @@ fn read_operations(
         (None, None) => Vec::new(),
     };
     if nodes.is_empty() {
+        if rule.is_misspelt("operations") {
+            return None;
+        }
         sink.error(
             Code::MissingField,
             rule.span(),

@@ -80,7 +80,7 @@ pub(crate) fn read_exception(merged: &Merged, header: &Header<'_>, collector: &m
     }
 }
 
-fn open_spec<'n>(merged: &'n Merged, what: &'n str, allowed: &[&str], sink: &mut Sink) -> Option<Fields<'n>> {
+fn open_spec<'n>(merged: &'n Merged, what: &'n str, allowed: &'n [&'n str], sink: &mut Sink) -> Option<Fields<'n>> {
     let top = Fields::open(&merged.node, what, &["apiVersion", "kind", "metadata", "spec"], sink)?;
     Fields::open(top.require("spec", sink)?, "spec", allowed, sink)
 }

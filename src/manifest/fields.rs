@@ -15,12 +15,14 @@ pub(crate) struct Fields<'n> {
     node: &'n Node,
     entries: &'n [Entry],
     what: &'n str,
+    /// The fields that may be here; empty where others may be too.
+    allowed: &'n [&'n str],
 }
 
 impl<'n> Fields<'n> {
     /// Opens a map; reports fields outside `allowed`. `what` names it in messages, such as `spec.authentication`.
-    pub(crate) fn open(node: &'n Node, what: &'n str, allowed: &[&str], sink: &mut Sink) -> Option<Self> {
-        let fields = Self::open_loose(node, what, sink)?;
+    pub(crate) fn open(node: &'n Node, what: &'n str, allowed: &'n [&'n str], sink: &mut Sink) -> Option<Self> {
+        let fields = Self { allowed, ..Self::open_loose(node, what, sink)? };
         for entry in fields.entries.iter().filter(|entry| !allowed.contains(&&*entry.key)) {
             report_unknown(entry, what, allowed, sink);
         }
@@ -30,12 +32,22 @@ impl<'n> Fields<'n> {
     /// Opens a map of which only some fields matter.
     pub(crate) fn open_loose(node: &'n Node, what: &'n str, sink: &mut Sink) -> Option<Self> {
         match &node.value {
-            Value::Mapping(entries) => Some(Self { node, entries, what }),
+            Value::Mapping(entries) => Some(Self { node, entries, what, allowed: &[] }),
             Value::Scalar(_) | Value::Sequence(_) => {
                 wrong_type(node, what, "a map", sink);
                 None
             }
         }
+    }
+
+    /// Opens a map that holds more than what matters here; reports fields that are nearly one of `meant`.
+    pub(crate) fn open_near(node: &'n Node, what: &'n str, meant: &'n [&'n str], sink: &mut Sink) -> Option<Self> {
+        let fields = Self { allowed: meant, ..Self::open_loose(node, what, sink)? };
+        let unknown = fields.entries.iter().filter(|entry| !meant.contains(&&*entry.key));
+        for entry in unknown.filter(|entry| nearest(&entry.key, meant.iter().copied()).is_some()) {
+            report_unknown(entry, what, meant, sink);
+        }
+        Some(fields)
     }
 
     /// Returns a field; null counts as absent, as in Kubernetes.
@@ -46,10 +58,16 @@ impl<'n> Fields<'n> {
     /// Returns a field, or reports that it is missing.
     pub(crate) fn require(&self, key: &str, sink: &mut Sink) -> Option<&'n Node> {
         let found = self.get(key);
-        if found.is_none() {
+        if found.is_none() && !self.is_misspelt(key) {
             sink.error(Code::MissingField, self.node.span, format!("{} needs `{key}`", self.what), None);
         }
         found
+    }
+
+    /// Says whether a field is there that was reported as a misspelling of this one: that it is missing is the same mistake.
+    pub(crate) fn is_misspelt(&self, key: &str) -> bool {
+        let unknown = self.entries.iter().filter(|entry| !self.allowed.contains(&&*entry.key));
+        unknown.into_iter().any(|entry| nearest(&entry.key, self.allowed.iter().copied()) == Some(key))
     }
 
     pub(crate) fn span(&self) -> Span {

@@ -234,9 +234,10 @@ fn read_name(root: &Node, kind: Kind, sink: &mut Sink) -> Option<(String, super:
         );
         return None;
     };
-    let fields = super::fields::Fields::open_loose(metadata, "metadata", sink)?;
+    let fields = super::fields::Fields::open_near(metadata, "metadata", &["name", "labels", "annotations"], sink)?;
     let node = match fields.get("name") {
         Some(node) => node,
+        None if fields.is_misspelt("name") => return None,
         None => {
             let help = match fields.get("generateName") {
                 Some(_) => "`generateName` is not possible here: the name is what identifies the resource".to_owned(),

@@ -96,6 +96,9 @@ pub(crate) fn read(merged: &Merged, header: &Header<'_>, collector: &mut Collect
             limits.insert(*key, limit);
         }
     }
+    if n_written == 0 && names.iter().any(|name| fields.is_misspelt(name)) {
+        return;
+    }
     if n_written == 0 {
         sink.error(
             Code::MissingQuota,
@@ -120,6 +123,7 @@ fn read_entity(node: &Node, sink: &mut Sink) -> Option<QuotaEntity> {
         (Some(user), None, None) => Some(QuotaEntity::User(user)),
         (None, Some(client), None) => Some(QuotaEntity::ClientId(client)),
         (None, None, Some(ip)) => Some(QuotaEntity::Ip(ip)),
+        (None, None, None) if ["user", "clientId", "ip"].iter().any(|key| fields.is_misspelt(key)) => None,
         (None, None, None) => {
             sink.error(
                 Code::MissingField,

@@ -222,6 +222,7 @@ fn read_rule(node: &Node, dialect: Dialect, sink: &mut Sink) -> Option<Rule> {
             );
             return None;
         }
+        (None, None) if fields.is_misspelt("record") || fields.is_misspelt("alert") => return None,
         (None, None) => {
             sink.error(
                 Code::BadRule,
@@ -237,6 +238,9 @@ fn read_rule(node: &Node, dialect: Dialect, sink: &mut Sink) -> Option<Rule> {
 
 fn read_expression(fields: &Fields<'_>, dialect: Dialect, sink: &mut Sink) -> Option<String> {
     let Some(node) = fields.get("expr") else {
+        if fields.is_misspelt("expr") {
+            return None;
+        }
         sink.error(Code::BadRule, fields.span(), "the rule has no `expr`", "add the expression".to_owned());
         return None;
     };

@@ -43,9 +43,9 @@ pub(crate) fn read(merged: &Merged, header: &Header<'_>, collector: &mut Collect
         return;
     };
     let is_v1 = merged.api_version() == "v1";
+    let allowed = ["authentication", "authorization", "quotas", "template"];
     let spec = match top.get("spec") {
         Some(spec) => {
-            let allowed = ["authentication", "authorization", "quotas", "template"];
             let Some(spec) = Fields::open(spec, "spec", &allowed, sink) else { return };
             Some(spec)
         }
@@ -57,21 +57,20 @@ pub(crate) fn read(merged: &Merged, header: &Header<'_>, collector: &mut Collect
     };
     let get = |key| spec.and_then(|spec| spec.get(key));
     let name = header.name;
-    let (authentication, password) = match get("authentication") {
-        Some(node) => match read_authentication(node, name, sink) {
-            Some(read) => read,
-            None => {
-                // Whose rules and limits they are is not known now, but what is wrong with them is told all the same.
-                if let Some(node) = get("authorization") {
-                    read_authorization(node, !is_v1, sink);
-                }
-                if let Some(node) = get("quotas") {
-                    read_quotas(node, sink);
-                }
-                return;
-            }
-        },
-        None => (Authentication::None, None),
+    let read = match get("authentication") {
+        Some(node) => read_authentication(node, name, sink),
+        None if spec.is_some_and(|spec| spec.is_misspelt("authentication")) => None,
+        None => Some((Authentication::None, None)),
+    };
+    let Some((authentication, password)) = read else {
+        // Whose rules and limits they are is not known now, but what is wrong with them is told all the same.
+        if let Some(node) = get("authorization") {
+            read_authorization(node, !is_v1, sink);
+        }
+        if let Some(node) = get("quotas") {
+            read_quotas(node, sink);
+        }
+        return;
     };
     if let Some(template) = get("template") {
         Fields::open_loose(template, "spec.template", sink);

@@ -60,7 +60,7 @@ fn a_directory_outside_git_is_read_without_a_revision() {
     let snapshot = work_tree(&sandbox.path("plain"));
     assert_eq!(listing(&snapshot), expected(&READ));
     assert_eq!((snapshot.revision, snapshot.dirty), (None, false));
-    assert_eq!(state_directory(&sandbox.path("plain")), None);
+    assert_eq!(state_directory(&sandbox.path("plain")).unwrap(), None);
 }
 
 #[test]
@@ -273,13 +273,21 @@ fn what_cannot_be_read_says_what_to_do() {
 }
 
 #[test]
+fn a_repository_that_cannot_be_opened_is_no_directory_outside_git() {
+    let sandbox = Sandbox::new();
+    let repository = sandbox.repository("config", &[("a.yaml", "a")]);
+    std::fs::write(repository.join(".git/config"), "[core\n").unwrap();
+    assert!(state_directory(&repository).is_err());
+}
+
+#[test]
 fn linked_work_trees_share_the_state_directory() {
     let sandbox = Sandbox::new();
     let repository = sandbox.repository("config", &[("a.yaml", "a")]);
     git(&repository, &["worktree", "add", "-q", "../linked"]);
-    let state = state_directory(&repository).unwrap();
+    let state = state_directory(&repository).unwrap().unwrap();
     assert_eq!(state, repository.canonicalize().unwrap().join(".git/driftless"));
-    assert_eq!(state_directory(&sandbox.path("linked")), Some(state));
+    assert_eq!(state_directory(&sandbox.path("linked")).unwrap(), Some(state));
     assert_eq!(listing(&work_tree(&sandbox.path("linked"))), expected(&[("a.yaml", "a")]));
 }
 

@@ -33,7 +33,7 @@ fn what_is_wrong_in_the_repository_file_is_told() {
         (&format!("{head}environments: {{a: {{layers: []}}}}\n"), "missing-field: the environment `a` has no layer"),
         (
             &format!("{head}environments: {{a: {{layer: [base]}}}}\n"),
-            "missing-field: the environment `a` needs `layers`",
+            "unknown-field: the environment `a` has no field `layer` | did you mean `layers`?",
         ),
         (&format!("{head}environments: {{a: {{layers: [../x]}}}}\n"), "bad-path"),
         (&format!("{head}environments: {{a: {{layers: [/x]}}}}\n"), "bad-path"),

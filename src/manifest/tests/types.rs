@@ -81,3 +81,30 @@ fn a_value_of_another_type_is_one_problem_in_every_field_of_every_kind() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+#[test]
+fn a_misspelt_field_is_one_problem_in_every_kind() {
+    let mut wrong = Vec::new();
+    for document in documents() {
+        let mut places = Vec::new();
+        pointers(&document, "", &mut places);
+        for place in places {
+            let (parent, key) = place.rsplit_once('/').expect("a pointer");
+            // What kind it is decides who reads it; the keys of these maps may be anything.
+            let is_free = matches!(place.as_str(), "/apiVersion" | "/kind" | "/groups" | "/spec/groups")
+                || ["labels", "annotations", "default", "brokers"].iter().any(|map| parent.ends_with(map))
+                || parent.contains("/brokers/");
+            let mut broken = document.clone();
+            let Some(Value::Object(map)) = broken.pointer_mut(parent).filter(|_| !is_free && key.len() > 2) else {
+                continue;
+            };
+            let value = map.remove(key).expect("it is there");
+            map.insert(format!("{key}x"), value);
+            let problems = load_text(&broken.to_string()).1;
+            if problems.len() != 1 {
+                wrong.push(format!("{} {place}: {problems:#?}", document["kind"]));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
