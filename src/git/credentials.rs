@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use git2::{Config, Cred, CredentialType, Error, ErrorClass, ErrorCode, RemoteCallbacks};
+use git2::{Config, Cred, CredentialType, Error, ErrorClass, ErrorCode, Progress, RemoteCallbacks};
 
-use super::{server_trust, timeouts};
+use super::server_trust;
+use super::timeouts::Signs;
 use crate::domain::secret::Secret;
 
 /// The most bytes that one fetch may bring. A config repository with all of its history has a small part of that; a hostile one must
@@ -32,13 +33,33 @@ pub struct RemoteAccess {
 }
 
 /// Makes the callbacks that give libgit2 one credential after the other, each once: libgit2 asks again and again for
-/// as long as it gets an answer.
-pub(super) fn callbacks<'a>(access: &'a RemoteAccess, config: Config, url: &str) -> RemoteCallbacks<'a> {
-    timeouts::set();
+/// as long as it gets an answer. `goes_on` is asked while objects come.
+pub(super) fn callbacks<'a>(
+    access: &'a RemoteAccess,
+    config: Config,
+    url: &str,
+    signs: &Signs,
+    mut goes_on: impl FnMut(&Progress<'_>) -> bool + 'a,
+) -> RemoteCallbacks<'a> {
     let mut callbacks = RemoteCallbacks::new();
     let mut tried = Tried::default();
     callbacks.credentials(move |url, user, allowed| tried.next(access, &config, url, user, allowed));
-    callbacks.transfer_progress(|progress| progress.received_bytes() <= LARGEST_TRANSFER);
+    let came = signs.clone();
+    let mut resolved = 0;
+    callbacks.transfer_progress(move |progress| {
+        came.transferred(progress.received_bytes());
+        if progress.indexed_deltas() > resolved {
+            resolved = progress.indexed_deltas();
+            came.works();
+        }
+        progress.received_bytes() <= LARGEST_TRANSFER && goes_on(&progress)
+    });
+    let (said, went) = (signs.clone(), signs.clone());
+    callbacks.sideband_progress(move |_| {
+        said.said();
+        true
+    });
+    callbacks.push_transfer_progress(move |_, _, bytes| went.transferred(bytes));
     let port = port(url);
     callbacks.certificate_check(move |certificate, host| server_trust::check(access, certificate, host, port));
     callbacks

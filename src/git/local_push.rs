@@ -4,14 +4,20 @@
 //! pushes at once one is lost; and it does not run the remote's hooks. So here the objects are written as a pack and
 //! the branch moves only from the value it was checked against; where the remote has hooks, the program `git` pushes.
 
+use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::Duration;
 
 use git2::{ErrorCode, Oid, Repository};
 use percent_encoding::percent_decode_str;
 
 use super::error::{explain, explain_open, source_error};
+use super::timeouts::PATIENCE;
 use crate::ports::SourceError;
+
+/// So many bytes of what a remote says are read.
+const MOST_WORDS: u64 = 64 << 10;
 
 /// What became of a push.
 #[derive(Debug, PartialEq, Eq)]
@@ -122,26 +128,54 @@ fn has_hooks(remote: &Repository) -> bool {
 }
 
 fn push_with_git(repository: &Repository, path: &Path, branch: &str, commit: Oid) -> Result<Pushed, SourceError> {
-    let output = Command::new("git")
+    let mut command = Command::new("git");
+    command
         .arg("--git-dir")
         .arg(repository.path())
         .args(["push", "--quiet", "--"])
         .arg(path)
         .arg(format!("{commit}:{branch}"))
         .env("GIT_TERMINAL_PROMPT", "0")
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|error| {
-            let message =
-                format!("failed to run `git` to push to `{}`, which has hooks: {}", path.display(), error.kind());
-            source_error(message, "Install git, or use a remote that is reached through ssh or https.")
-        })?;
-    if output.status.success() {
-        return Ok(Pushed::Done);
-    }
-    let words = String::from_utf8_lossy(&output.stderr);
+        .stdin(Stdio::null());
+    let ended = run(&mut command).map_err(|error| {
+        let message = format!("failed to run `git` to push to `{}`, which has hooks: {}", path.display(), error.kind());
+        source_error(message, "Install git, or use a remote that is reached through ssh or https.")
+    })?;
+    let words = match ended {
+        Some((status, _)) if status.success() => return Ok(Pushed::Done),
+        Some((_, words)) => words,
+        None => {
+            let seconds = PATIENCE.as_secs();
+            let message = format!("the push to `{}` came to no end within {seconds} seconds", path.display());
+            return Err(source_error(message, "Look at the hooks of that repository: git waits for them."));
+        }
+    };
     let words: Vec<&str> = words.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     Ok(Pushed::Rejected(words.join("; ")))
+}
+
+/// Runs a command to its end, and returns what it said. `None` when it was killed because it did not come to one.
+fn run(command: &mut Command) -> std::io::Result<Option<(ExitStatus, String)>> {
+    const LOOK: Duration = Duration::from_millis(20);
+    // Not a pipe: what it started itself may hold that open when it has ended.
+    let mut said = tempfile::tempfile()?;
+    let mut child = command.stdout(Stdio::null()).stderr(said.try_clone()?).spawn()?;
+    let mut waited = Duration::ZERO;
+    loop {
+        if let Some(status) = child.try_wait()? {
+            let mut words = Vec::new();
+            said.rewind()?;
+            said.take(MOST_WORDS).read_to_end(&mut words)?;
+            return Ok(Some((status, String::from_utf8_lossy(&words).into_owned())));
+        }
+        if waited >= PATIENCE {
+            child.kill()?;
+            child.wait()?;
+            return Ok(None);
+        }
+        std::thread::sleep(LOOK);
+        waited += LOOK;
+    }
 }
 
 #[cfg(test)]

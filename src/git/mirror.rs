@@ -15,12 +15,13 @@ use super::error::{explain, explain_open, source_error};
 use super::remote::BranchRemote;
 use super::revision::RevisionSource;
 use super::signature::{self, TrustedKeys};
+use super::tidy;
 use crate::domain::snapshot::Snapshot;
 use crate::ports::{CommitDistrust, SignedCommits, Source, SourceError, SourceMirror};
 
-const MIRROR: &str = "source.git";
+pub(super) const MIRROR: &str = "source.git";
 const UNFINISHED: &str = "source.git.new-";
-const REPORTS: &str = "reports.git";
+pub(super) const REPORTS: &str = "reports.git";
 
 /// Which branch of which repository.
 #[derive(Clone)]
@@ -119,6 +120,7 @@ impl Mirror {
         let head = self.update(&repository).map_err(|failure| match failure {
             Failure::Damaged(error) | Failure::Other(error) => error,
         })?;
+        tidy::keep_large(&repository)?;
         drop(repository);
         let old = self.path();
         if old.exists() {
@@ -281,9 +283,10 @@ pub(super) fn is_local(error: &git2::Error) -> bool {
     !of_connection && !of_remote
 }
 
-/// Removes the locks in the report branch's repository that a killed process left. Only for who holds the agent's own lock: then
-/// nobody else can be at work there.
+/// Removes what a killed process left in the repositories below the agent's directory: files that it was writing, and locks of the
+/// report branch. Only for who holds the agent's own lock: then nobody else can be at work there.
 pub fn remove_stale_locks(directory: &Path) {
+    [MIRROR, REPORTS].iter().for_each(|name| tidy::remove_unfinished(&directory.join(name)));
     let repository = directory.join(REPORTS);
     let mut ahead = vec![repository.join("refs")];
     let mut found = vec![repository.join("packed-refs.lock"), repository.join("config.lock")];

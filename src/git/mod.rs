@@ -15,6 +15,7 @@ mod report_branch;
 mod revision;
 mod server_trust;
 mod signature;
+mod tidy;
 mod timeouts;
 mod tree_edit;
 mod work_tree;
@@ -26,6 +27,7 @@ pub use pull_requests::{MergeLimits, PullRequests};
 pub use report_branch::{GitReportBranch, ReportBranchSettings};
 pub use revision::RevisionSource;
 pub use signature::{SigningKey, TrustedKeys};
+pub use tidy::tidy;
 pub use work_tree::WorkTreeSource;
 
 /// Bounds of what is read from a repository, so that a hostile one costs bounded memory and time.

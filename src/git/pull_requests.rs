@@ -24,6 +24,8 @@ use crate::domain::snapshot::Snapshot;
 use crate::ports::{CommitDistrust, Merge, PullRequestSource, SignedCommits, Source, SourceError};
 
 const REPOSITORY: &str = "pull-requests.git";
+/// How many packs the repository may have before it is made anew. Each fetch leaves one.
+const MOST_PACKS: usize = 2_000;
 /// The file with the size that the repository had when it was made, in bytes.
 const FIRST_SIZE: &str = "driftless-first-size";
 
@@ -172,7 +174,9 @@ impl PullRequests {
     fn has_grown(&self) -> bool {
         let first = std::fs::read_to_string(self.path().join(FIRST_SIZE)).ok();
         let Some(first) = first.and_then(|text| text.trim().parse::<u64>().ok()) else { return false };
-        pack_bytes(&self.path()) > first.saturating_mul(2).saturating_add(self.limits.growth_bytes)
+        let (files, bytes) = packs(&self.path());
+        // A pack has an index beside it.
+        files > 2 * MOST_PACKS || bytes > first.saturating_mul(2).saturating_add(self.limits.growth_bytes)
     }
 
     fn update_base(&self, repository: &Repository) -> Result<Result<String, SourceError>, git2::Error> {
@@ -257,7 +261,7 @@ impl PullRequestSource for PullRequests {
         let size_file = self.path().join(FIRST_SIZE);
         if outcome.is_ok() && !size_file.exists() {
             // Without it the repository only may grow without bound, until the next attempt.
-            drop(std::fs::write(size_file, pack_bytes(&self.path()).to_string()));
+            drop(std::fs::write(size_file, packs(&self.path()).1.to_string()));
         }
         outcome
     }
@@ -308,9 +312,11 @@ fn is_head_reference(reference: &str) -> bool {
     })
 }
 
-fn pack_bytes(repository: &Path) -> u64 {
-    let Ok(entries) = std::fs::read_dir(repository.join("objects/pack")) else { return 0 };
-    entries.flatten().filter_map(|entry| entry.metadata().ok()).map(|metadata| metadata.len()).sum()
+/// The number of files of packs, and their bytes.
+fn packs(repository: &Path) -> (usize, u64) {
+    let Ok(entries) = std::fs::read_dir(repository.join("objects/pack")) else { return (0, 0) };
+    let sizes = entries.flatten().filter_map(|entry| entry.metadata().ok()).map(|metadata| metadata.len());
+    sizes.fold((0, 0), |(count, sum), size| (count + 1, sum + size))
 }
 
 #[expect(

@@ -7,6 +7,7 @@ use git2::{
 use super::credentials::{RemoteAccess, callbacks};
 use super::error::{explain, redact, redact_url};
 use super::local_push::{self, Pushed};
+use super::timeouts::{self, Signs};
 use crate::ports::SourceError;
 
 /// A remote, and where this clone remembers what its branch was.
@@ -57,10 +58,14 @@ impl<'a> BranchRemote<'a> {
 
     /// Like [`Self::fetch`], with git's own error: the caller tells a damaged repository from a remote that is away.
     pub(super) fn try_fetch(&self) -> Result<(), git2::Error> {
+        timeouts::bounded(&self.url, |signs| self.fetch_branch(signs))
+    }
+
+    fn fetch_branch(&self, signs: &Signs) -> Result<(), git2::Error> {
         let mut remote = self.connectable()?;
-        let config = self.config()?;
-        let mut connection =
-            remote.connect_auth(Direction::Fetch, Some(callbacks(self.access, config, &self.url)), None)?;
+        let callbacks =
+            || -> Result<_, git2::Error> { Ok(callbacks(self.access, self.config()?, &self.url, signs, |_| true)) };
+        let mut connection = remote.connect_auth(Direction::Fetch, Some(callbacks()?), None)?;
         let is_there = connection.list()?.iter().any(|head| head.name() == self.branch);
         if !is_there {
             drop(connection);
@@ -71,7 +76,7 @@ impl<'a> BranchRemote<'a> {
             };
         }
         let mut options = FetchOptions::new();
-        options.remote_callbacks(callbacks(self.access, self.config()?, &self.url));
+        options.remote_callbacks(callbacks()?);
         options.download_tags(AutotagOption::None).update_fetchhead(false);
         let refspec = format!("+{}:{}", self.branch, self.tracking);
         connection.remote().fetch(&[refspec.as_str()], Some(&mut options), Some("fetch"))
@@ -83,22 +88,22 @@ impl<'a> BranchRemote<'a> {
         &self,
         reference: &str,
         here: &str,
-        mut goes_on: impl FnMut(&git2::Progress<'_>) -> bool,
+        goes_on: impl FnMut(&git2::Progress<'_>) -> bool,
     ) -> Result<(), git2::Error> {
-        let mut remote = self.connectable()?;
-        let mut callbacks = callbacks(self.access, self.config()?, &self.url);
-        callbacks.transfer_progress(|progress| goes_on(&progress));
-        let mut options = FetchOptions::new();
-        options.remote_callbacks(callbacks);
-        options.download_tags(AutotagOption::None).update_fetchhead(false);
-        remote.fetch(&[format!("+{reference}:{here}").as_str()], Some(&mut options), Some("fetch"))
+        timeouts::bounded(&self.url, |signs| {
+            let mut remote = self.connectable()?;
+            let mut options = FetchOptions::new();
+            options.remote_callbacks(callbacks(self.access, self.config()?, &self.url, signs, goes_on));
+            options.download_tags(AutotagOption::None).update_fetchhead(false);
+            remote.fetch(&[format!("+{reference}:{here}").as_str()], Some(&mut options), Some("fetch"))
+        })
     }
 
     /// Pushes the branch, which is at `commit`. Never forces.
     pub(super) fn push(&self, commit: Oid) -> Result<Pushed, SourceError> {
         let pushed = match local_push::local_path(self.repository, &self.url) {
             Some(path) => local_push::push(self.repository, &path, &self.branch, commit)?,
-            None => match self.push_to_server() {
+            None => match timeouts::bounded(&self.url, |signs| self.push_to_server(signs)) {
                 Ok(pushed) => pushed,
                 Err(error) if error.code() == ErrorCode::NotFastForward => Pushed::Rejected(error.message().to_owned()),
                 Err(error) => return Err(self.explain("push to", &error)),
@@ -111,10 +116,10 @@ impl<'a> BranchRemote<'a> {
         Ok(pushed)
     }
 
-    fn push_to_server(&self) -> Result<Pushed, git2::Error> {
+    fn push_to_server(&self, signs: &Signs) -> Result<Pushed, git2::Error> {
         let mut rejection = None;
         {
-            let mut callbacks = callbacks(self.access, self.config()?, &self.url);
+            let mut callbacks = callbacks(self.access, self.config()?, &self.url, signs, |_| true);
             // libgit2 returns success when the server refused the update; only this tells.
             callbacks.push_update_reference(|_, status| {
                 rejection = status.map(str::to_owned);

@@ -117,7 +117,8 @@ impl Pass<'_> {
                 return Err(PassError::Stale(broken));
             }
         }
-        if let Some(local) = local {
+        // A pass with nothing to do leaves no line: while reports cannot be pushed, nothing clears the journal.
+        if let Some(local) = local.filter(|_| !touched.is_empty()) {
             let run = JournalRun {
                 plan_id: planned.plan.id.clone(),
                 environment: planned.plan.environment.clone(),

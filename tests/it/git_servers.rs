@@ -14,9 +14,9 @@ use crate::git_support::{git, is_there, write};
 use crate::support::ports::free_port;
 
 /// A server of a test; ends with the value.
-struct Served {
+pub(crate) struct Served {
     processes: Vec<Child>,
-    port: u16,
+    pub(crate) port: u16,
 }
 
 impl Drop for Served {
@@ -29,7 +29,7 @@ impl Drop for Served {
 }
 
 #[track_caller]
-fn run(command: &mut Command) -> String {
+pub(crate) fn run(command: &mut Command) -> String {
     let output = command.stdin(Stdio::null()).output().expect("the program runs");
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).expect("UTF-8").trim_end().to_owned()
@@ -55,7 +55,7 @@ fn wait_for(port: u16, log: &Path) {
 }
 
 /// Starts sshd for the user that runs the tests, who may only log in with the key `id`.
-fn sshd(world: &AgentDesk) -> Option<Served> {
+pub(crate) fn sshd(world: &AgentDesk) -> Option<Served> {
     if !(is_there("sshd") && is_there("ssh-keygen")) {
         return None;
     }

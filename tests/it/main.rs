@@ -1,6 +1,7 @@
 //! The integration tests, one binary: the architecture's rules, the command line, git, the real brokers and Prometheus.
 
 mod agent_clock;
+mod agent_disk;
 mod agent_events;
 mod agent_faults;
 mod agent_faults_cluster;
@@ -33,9 +34,11 @@ mod forge_gitea;
 mod forge_life;
 mod forge_pretended;
 mod forge_schema;
+mod git_growth;
 mod git_pull_requests;
 mod git_report_branch;
 mod git_servers;
+mod git_slow;
 mod git_source;
 mod git_support;
 mod honest_brokers;

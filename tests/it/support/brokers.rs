@@ -94,11 +94,13 @@ impl KafkaEnv {
 
     /// Like [`KafkaEnv::start`], with a heap for each broker's JVM, such as `-Xmx2g`: for thousands of topics.
     pub(crate) fn start_with_heap(version: KafkaVersion, heap: &str, overrides: &[(&str, &str)]) -> Option<KafkaEnv> {
-        server_dir(version.variable(), &format!("Kafka {}", version.release()))?;
+        // Of the release that the shared cluster has: so every test can be run on another one than it usually is.
+        let shared = read_env(&server_dir(version.variable(), &format!("Kafka {}", version.release()))?);
+        let release = shared.get("VERSION").map_or(version.release(), String::as_str);
         let dir = private_dir("kafka");
         let mut command = dev("kafka");
         command.env("KAFKA_HEAP", heap);
-        command.args(["up", "--version", version.release(), "--dir"]).arg(&dir);
+        command.args(["up", "--version", release, "--dir"]).arg(&dir);
         for (key, value) in overrides {
             command.arg("--override").arg(format!("{key}={value}"));
         }
