@@ -11,6 +11,7 @@ use super::pass::{PassResult, WhatToDo};
 use super::schedule::{Next, next};
 use crate::apply::Progress;
 use crate::plan::apply_report::{ActionResult, ApplyReport, Outcome};
+use crate::report::commit::RecordedApply;
 use crate::report::page::{About, Leadership, PastApply, PastPass, PastPlan, StatusPage, status_page};
 use crate::report::plan_json;
 use crate::report::status::{StatusReport, is_drift, status_json};
@@ -32,6 +33,8 @@ pub struct EndedPass<'a> {
     pub ended: Timestamp,
     /// How long it took.
     pub took: Duration,
+    /// The last apply that the report branch tells of.
+    pub recorded: Option<(RecordedApply, Timestamp)>,
 }
 
 /// What is shown.
@@ -46,6 +49,7 @@ struct Shown {
     /// The last plan that was made; it stays until another is made.
     plan: Option<Arc<PastPlan>>,
     apply: Option<Arc<PastApply>>,
+    recorded: Option<(RecordedApply, Timestamp)>,
     drift_since: BTreeMap<String, Timestamp>,
     passes: VecDeque<PastPass>,
     /// Whether the last pass is to be tried again.
@@ -79,6 +83,7 @@ impl Board {
             details: None,
             plan: None,
             apply: None,
+            recorded: None,
             drift_since: BTreeMap::new(),
             passes: VecDeque::new(),
             is_retried: false,
@@ -132,6 +137,9 @@ impl Board {
         if apply.is_some() {
             shown.apply = apply;
         }
+        if pass.recorded.is_some() {
+            shown.recorded.clone_from(&pass.recorded);
+        }
     }
 
     /// Notes a head of the branch that changes nothing of the environment, so that no pass is made for it.
@@ -163,7 +171,7 @@ impl Board {
     pub fn page(&self, now: Timestamp, refresh: Option<u32>) -> String {
         let shown = self.shown();
         let (about, leadership, status) = (shown.about.clone(), shown.leadership.clone(), shown.current());
-        let (hint, details) = (shown.hint.clone(), shown.details.clone());
+        let (hint, details, recorded) = (shown.hint.clone(), shown.details.clone(), shown.recorded.clone());
         let (plan, apply, drift_since) = (shown.plan.clone(), shown.apply.clone(), shown.drift_since.clone());
         let passes: Vec<PastPass> = shown.passes.iter().cloned().collect();
         // Nobody waits for the lock while the page is written.
@@ -176,6 +184,7 @@ impl Board {
             details: details.as_deref(),
             plan: plan.as_deref(),
             apply: apply.as_deref(),
+            recorded: recorded.as_ref(),
             drift_since: &drift_since,
             passes: &passes,
             now,
@@ -273,7 +282,8 @@ mod tests {
     fn note(board: &Board, result: &PassResult, seconds: i64) {
         let status = result.status("prod");
         let what_to_do = WhatToDo::Apply;
-        board.note(&EndedPass { result, status: &status, what_to_do, ended: time(seconds), took: Duration::ZERO });
+        let (ended, took, recorded) = (time(seconds), Duration::ZERO, None);
+        board.note(&EndedPass { result, status: &status, what_to_do, ended, took, recorded });
     }
 
     fn at(revision: &str) -> PassResult {

@@ -70,6 +70,10 @@ impl<T: ReportBranch> ReportBranch for Counted<T> {
         self.count("fetch-report", self.inner.fetch())
     }
 
+    fn newest(&self, is_wanted: &dyn Fn(&str) -> bool) -> Result<Option<(String, i64)>, SourceError> {
+        self.inner.newest(is_wanted)
+    }
+
     fn push(&self, change: &BranchChange) -> Result<(), SourceError> {
         self.count("push-report", self.inner.push(change))
     }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::watch;
 
 use self::events::Telling;
@@ -33,7 +34,8 @@ use crate::domain::snapshot::Snapshot;
 use crate::git::{self, GitReportBranch, Mirror, MirrorSettings, SigningKey, TrustedKeys};
 use crate::manifest::content_digest;
 use crate::plan::input::{DriftCorrection, DriftWatch, PlanOptions, Prune};
-use crate::ports::{Access, Lease, Tally};
+use crate::ports::{Access, Lease, ReportBranch, Tally};
+use crate::report::commit::{RecordedApply, recorded_apply};
 use crate::report::{self, Detail, Style};
 use crate::state::{FileAgentMemory, StateDirectory, StateLock};
 
@@ -210,6 +212,12 @@ impl<'a> Agent<'a> {
         Ok(is_unchanged(&look, head, known))
     }
 
+    /// Returns the last apply that the report branch tells of, as far as this machine knows the branch.
+    fn recorded_apply(&self) -> Option<(RecordedApply, Timestamp)> {
+        let (message, seconds) = self.branch.newest(&|message| recorded_apply(message).is_some()).ok()??;
+        Some((recorded_apply(&message)?, Timestamp::from_second(seconds).ok()?))
+    }
+
     fn what_to_do(&self) -> WhatToDo {
         match self.settings.apply.mode {
             ApplyMode::Observe => WhatToDo::Observe,
@@ -247,7 +255,7 @@ impl<'a> Agent<'a> {
         let load = |snapshot: &Snapshot| self.load(snapshot, need);
         let keys = trusted_keys(self.settings)?;
         let source = self.source.clone().map(|mirror| mirror.trusting(keys));
-        Ok(run_pass(&AgentPass {
+        let result = run_pass(&AgentPass {
             environment: &self.settings.environment,
             source: &source,
             accept_revision: self.settings.source.accept_revision.as_deref(),
@@ -264,7 +272,11 @@ impl<'a> Agent<'a> {
             progress,
             stop,
         })
-        .await)
+        .await;
+        if !stop.is_set() {
+            git::tidy(self.memory.directory());
+        }
+        Ok(result)
     }
 
     fn load(&self, snapshot: &Snapshot, need: Need) -> Result<Wanted, Unloadable> {

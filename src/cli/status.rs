@@ -11,7 +11,7 @@ use super::surroundings::surroundings;
 use crate::config::secrets;
 use crate::config::settings::AgentSettings;
 use crate::git::{self, GitReportBranch};
-use crate::messaging::agent_status;
+use crate::messaging::{TlsAddress, agent_status, agent_status_over_tls};
 use crate::ports::ReportBranch;
 use crate::report::status::{StatusReport, SyncState};
 use crate::report::{self, Style};
@@ -26,6 +26,8 @@ pub(super) struct StatusArgs {
     /// Agent settings
     #[arg(long, value_name = "FILE")]
     pub(super) config: PathBuf,
+    #[command(flatten)]
+    pub(super) address: AddressArgs,
     /// Form of the output
     #[arg(short, long, value_name = "FORMAT", default_value = "text")]
     pub(super) output: TextOrJson,
@@ -34,10 +36,48 @@ pub(super) struct StatusArgs {
     pub(super) detailed_exitcode: bool,
 }
 
+/// Where an agent is asked that speaks TLS.
+#[derive(Debug, clap::Args)]
+#[group(skip)]
+pub(super) struct AddressArgs {
+    /// Address of an agent with `http.tls`, by a name in its certificate; without it such an agent is not asked
+    #[arg(long, value_name = "https://HOST:PORT", help_heading = ADDRESS)]
+    pub(super) url: Option<String>,
+    /// Authorities that signed the agent's certificate, beside those of the system, as PEM
+    #[arg(long, value_name = "FILE", requires = "url", help_heading = ADDRESS)]
+    pub(super) ca_file: Option<PathBuf>,
+    /// Certificate that is shown to the agent, as PEM with those between
+    #[arg(long, value_name = "FILE", requires_all = ["url", "client_key"], help_heading = ADDRESS)]
+    pub(super) client_certificate: Option<PathBuf>,
+    /// Its key, as PEM in PKCS #8 form
+    #[arg(long, value_name = "FILE", requires = "client_certificate", help_heading = ADDRESS)]
+    pub(super) client_key: Option<PathBuf>,
+}
+
+const ADDRESS: &str = "Agent with TLS";
+
+impl AddressArgs {
+    /// Reads the files.
+    fn read(&self) -> Result<Option<TlsAddress>, CommandError> {
+        let Some(url) = self.url.clone() else { return Ok(None) };
+        let read = |path: &PathBuf| {
+            secrets::read(surroundings(), path)
+                .map_err(|error| CommandError::usage(format!("failed to read `{}`", path.display())).because(error))
+        };
+        let authorities = self.ca_file.as_ref().map(read).transpose()?;
+        let identity = match (&self.client_certificate, &self.client_key) {
+            (Some(certificate), Some(key)) => Some((read(certificate)?, read(key)?)),
+            (Some(_) | None, _) => None,
+        };
+        Ok(Some(TlsAddress { url, authorities, identity }))
+    }
+}
+
 pub(super) async fn run(arguments: &StatusArgs, console: &Console) -> Result<Exit, CommandError> {
     let path = std::path::absolute(&arguments.config).unwrap_or_else(|_| arguments.config.clone());
     let settings = load_settings(&path)?;
-    let text = match asked(&settings, console).await {
+    let address = arguments.address.read()?;
+    let text = match asked(&settings, address.as_ref(), console).await? {
         Some(text) => text,
         None => reported(&settings)?,
     };
@@ -61,18 +101,30 @@ fn detailed(status: &StatusReport) -> Exit {
 }
 
 /// Asks the running agent; `None` when it cannot be asked.
-async fn asked(settings: &AgentSettings, console: &Console) -> Option<String> {
-    let http = settings.http.as_ref()?;
-    if http.tls.is_some() {
-        // Its certificate is for the name by which others ask it, which is not known here.
-        return None;
-    }
-    let token = http.token_file.as_deref().and_then(|path| secrets::read(surroundings(), path).ok());
-    match agent_status(http.listen, token.as_ref()).await {
-        Ok(text) => Some(text),
+async fn asked(
+    settings: &AgentSettings,
+    address: Option<&TlsAddress>,
+    console: &Console,
+) -> Result<Option<String>, CommandError> {
+    let http = settings.http.as_ref();
+    let token_file = http.and_then(|http| http.token_file.as_deref());
+    let token = token_file.and_then(|path| secrets::read(surroundings(), path).ok());
+    let answer = match (address, http) {
+        (Some(address), _) => agent_status_over_tls(address, token.as_ref()).await,
+        (None, None) => return Ok(None),
+        (None, Some(http)) if http.tls.is_some() => {
+            // Its certificate is for the name by which others ask it, which is not known here.
+            console.note("The agent speaks TLS: `--url` asks it. The report branch is read instead.");
+            return Ok(None);
+        }
+        (None, Some(http)) => agent_status(http.listen, token.as_ref()).await,
+    };
+    match answer {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if !error.is_retryable => Err(CommandError::usage(error.message)),
         Err(error) => {
             console.note(&format!("{}; the report branch is read instead.", error.message));
-            None
+            Ok(None)
         }
     }
 }

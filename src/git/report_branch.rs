@@ -9,7 +9,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use git2::{Commit, ErrorCode, Oid, Reference, Repository, Signature, Time, Tree};
+use git2::{Commit, ErrorCode, Oid, Reference, Repository, Signature, Sort, Time, Tree};
 use tracing::warn;
 
 use super::credentials::RemoteAccess;
@@ -25,6 +25,9 @@ use crate::ports::{BranchChange, ReportBranch, SourceError};
 const COMMIT_TRIES: u32 = 10;
 /// How often a push is tried again after another process pushed first.
 const PUSH_RETRIES: u32 = 5;
+
+/// How many commits are looked at, from the newest on.
+const MOST_LOOKED_AT: usize = 1_000;
 
 /// Which branch to write, as whom, and where it is pushed.
 #[derive(Clone)]
@@ -359,6 +362,23 @@ impl ReportBranch for GitReportBranch {
             Some(remote) => retry_while_locked(|| remote.fetch()),
             None => Ok(()),
         }
+    }
+
+    fn newest(&self, is_wanted: &dyn Fn(&str) -> bool) -> Result<Option<(String, i64)>, SourceError> {
+        let failed = |error: git2::Error| self.failed("read", &error);
+        let repository = self.repository()?;
+        let tips = self.tips(&repository)?;
+        let Some(tip) = tips.truth(&repository, &self.branch)? else { return Ok(None) };
+        let mut walk = repository.revwalk().map_err(failed)?;
+        walk.set_sorting(Sort::TIME).and_then(|()| walk.push(tip.id())).map_err(failed)?;
+        for id in walk.take(MOST_LOOKED_AT) {
+            let commit = id.and_then(|id| repository.find_commit(id)).map_err(failed)?;
+            let message = String::from_utf8_lossy(commit.message_bytes()).into_owned();
+            if is_wanted(&message) {
+                return Ok(Some((message, commit.author().when().seconds())));
+            }
+        }
+        Ok(None)
     }
 
     fn push(&self, change: &BranchChange) -> Result<(), SourceError> {

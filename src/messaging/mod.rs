@@ -10,7 +10,7 @@ mod webhook;
 
 use std::collections::BTreeMap;
 
-pub use agent_api::agent_status;
+pub use agent_api::{TlsAddress, agent_status, agent_status_over_tls};
 pub use group_lease::{GroupLease, GroupLeaseSettings};
 pub use kafka_events::KafkaEvents;
 pub use webhook::{Alertmanager, Webhook, WebhookFormat};

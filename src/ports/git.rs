@@ -117,6 +117,12 @@ pub trait ReportBranch: Send + Sync {
         Ok(())
     }
 
+    /// Returns the newest commit whose message is such a one, among the last thousand: the message, and the seconds since 1970
+    /// of its author.
+    fn newest(&self, _is_wanted: &dyn Fn(&str) -> bool) -> Result<Option<(String, i64)>, SourceError> {
+        Ok(None)
+    }
+
     /// Pushes the branch; on rejection fetches, writes `change` again on top, and retries.
     fn push(&self, change: &BranchChange) -> Result<(), SourceError>;
 }

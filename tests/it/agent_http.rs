@@ -210,10 +210,10 @@ fn slow_and_endless_requests_wear_nothing_out() {
 }
 
 /// A certificate with its key, written as PEM files.
-struct Identity(X509, PKey<Private>);
+pub(crate) struct Identity(X509, PKey<Private>);
 
 impl Identity {
-    fn new(name: &str, authority: Option<&Identity>, serial: u32) -> Self {
+    pub(crate) fn new(name: &str, authority: Option<&Identity>, serial: u32) -> Self {
         let key = PKey::from_rsa(Rsa::generate(2048).expect("a key")).expect("a key");
         let mut subject = X509NameBuilder::new().expect("a name");
         subject.append_entry_by_text("CN", name).expect("a name");
@@ -237,7 +237,7 @@ impl Identity {
         Self(builder.build(), key)
     }
 
-    fn write(&self, directory: &Path, name: &str) {
+    pub(crate) fn write(&self, directory: &Path, name: &str) {
         let write = |ending: &str, bytes: Vec<u8>| {
             std::fs::write(directory.join(format!("{name}.{ending}")), bytes).expect("written");
         };

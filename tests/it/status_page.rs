@@ -239,6 +239,7 @@ impl State {
             details: self.details,
             plan: plan.as_ref(),
             apply: apply.as_ref(),
+            recorded: None,
             drift_since: &since,
             passes: &passes,
             now: time("2026-06-01T03:12:00Z"),

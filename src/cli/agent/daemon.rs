@@ -124,8 +124,8 @@ pub(super) async fn run(path: &Path, settings: AgentSettings, console: &Console)
     Ok(Exit::Done)
 }
 
-/// Ends the process when the pass does not let go of its thread after a request to end: libgit2 waits for a server for as long as
-/// that says a little something. While git is waited for, nothing is on its way to the cluster.
+/// Ends the process when the pass does not let go of its thread after a request to end: a server that drips is waited
+/// for longer than that. While git is waited for, nothing is on its way to the cluster.
 async fn end_at_last(mut ended: watch::Receiver<bool>, lease: Arc<dyn Lease>) {
     // A sender that is gone belongs to a process that ends.
     let _ = ended.wait_for(|ended| *ended).await;
@@ -262,7 +262,8 @@ impl Following for Followed<'_> {
         log_pass(&result, &status, took);
         let what_to_do = self.agent.what_to_do();
         self.telling.pass(environment, &result, &status).await;
-        self.board.note(&EndedPass { result: &result, status: &status, what_to_do, ended, took });
+        let recorded = self.agent.recorded_apply();
+        self.board.note(&EndedPass { result: &result, status: &status, what_to_do, ended, took, recorded });
         result
     }
 }

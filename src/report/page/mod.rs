@@ -14,6 +14,7 @@ use std::fmt::{self, Write};
 use askama::Template as _;
 use jiff::Timestamp;
 
+use super::commit::RecordedApply;
 use super::escape::clean;
 use super::status::StatusReport;
 use crate::plan::apply_report::ApplyReport;
@@ -109,8 +110,10 @@ pub struct StatusPage<'a> {
     pub details: Option<&'a str>,
     /// The last plan that was made, in the last pass or before.
     pub plan: Option<&'a PastPlan>,
-    /// The last apply since the agent was started.
+    /// The last apply of this agent since it was started.
     pub apply: Option<&'a PastApply>,
+    /// The last apply that the report branch tells of, and when that was: of this agent before it was started, or of another one.
+    pub recorded: Option<&'a (RecordedApply, Timestamp)>,
     /// When each drifted resource (by the id of the action that repairs it) was first seen so.
     pub drift_since: &'a BTreeMap<String, Timestamp>,
     /// The last passes, newest first.

@@ -28,6 +28,7 @@ fn past_plan(plan: Plan) -> PastPlan {
 struct Night {
     plan: Option<PastPlan>,
     apply: Option<ApplyReport>,
+    recorded: Option<(RecordedApply, Timestamp)>,
     problem: Option<Problem>,
     details: Option<String>,
     leadership: Leadership,
@@ -66,6 +67,7 @@ impl Night {
             details: self.details.as_deref(),
             plan: self.plan.as_ref(),
             apply: apply.as_ref(),
+            recorded: self.recorded.as_ref(),
             drift_since: &BTreeMap::from([("topic/orders.v1/update".to_owned(), time("2026-06-01T01:30:00Z"))]),
             passes: if self.nothing_yet { &[] } else { std::slice::from_ref(&pass) },
             now: time("2026-06-01T03:12:00Z"),
@@ -179,6 +181,28 @@ fn everything_that_somebody_on_call_asks_is_there() {
     let place = |word: &str| text.find(word).unwrap_or_else(|| panic!("{word}"));
     assert!(place("denies replication-below-minimum") < place("warns approval-expired"));
     assert!(place("warns approval-expired") < place("waived min-insync-replicas"));
+}
+
+#[test]
+fn the_newest_apply_is_the_last_whether_this_process_made_it_or_the_report_branch_tells_of_it() {
+    let recorded = |text: &str| {
+        let apply = RecordedApply { applied: 7, not_done: 1, revision: Some("5e6f70".to_owned()) };
+        Some((apply, time(text)))
+    };
+    let own = "Last apply 42 applied, 4 not done, interrupted of 1a2b3c 2026-06-01 03:00:00 UTC";
+    let older = "Last apply 7 applied, 1 not done of 5e6f70 2026-06-01 02:59:59 UTC (12 min ago)";
+    let newer = "Last apply 7 applied, 1 not done of 5e6f70 2026-06-01 03:00:01 UTC";
+    for (apply, recorded, wanted) in [
+        (None, None, "Last apply none that is known"),
+        (None, recorded("2026-06-01T02:59:59Z"), older),
+        (Some(samples::apply_report()), recorded("2026-06-01T02:59:59Z"), own),
+        (Some(samples::apply_report()), recorded("2026-06-01T03:00:01Z"), newer),
+    ] {
+        let is_own = apply.is_some() && wanted == own;
+        let page = Night { apply, recorded, ..Night::default() }.page();
+        shows(&page, &[wanted]);
+        assert_eq!(text(&page).contains("Not done in the last apply"), is_own, "{wanted}");
+    }
 }
 
 #[test]

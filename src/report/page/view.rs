@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::super::commit::RecordedApply;
 use super::super::status::{StatusReport, SyncState, is_drift};
 use super::super::values::{approval, kind_title};
 use super::super::{clean, counted};
@@ -154,7 +155,7 @@ impl View {
             branch: clean(&page.about.branch),
             blocked: Cut::new(&blocked, MOST_CARDS, |action| Card::to_do(action)),
             findings: Cut::new(&findings, MOST_FINDINGS, |finding| Found::new(finding)),
-            not_done: Cut::new(&failures(page.apply), MOST_CARDS, not_done),
+            not_done: Cut::new(&failures(own_apply(page)), MOST_CARDS, not_done),
             to_do: Cut::new(&to_do, MOST_CARDS, |action| Card::to_do(action)),
             unknown: Cut::new(unknown, MOST_NAMES, |unknown| (name(&unknown.resource), Prose::new(&unknown.reason))),
             names: names(page.plan),
@@ -261,9 +262,12 @@ fn facts(page: &StatusPage<'_>) -> Vec<Fact> {
         more: applied.is_some_and(|applied| Some(applied) == attempted).then(|| "the same".to_owned()),
         ..fact("Applied revision", revision(applied))
     });
-    facts.push(match page.apply {
-        Some(apply) => Fact { when: Some(When::new(apply.ended, page.now)), ..fact("Last apply", outcome(apply)) },
-        None => fact("Last apply", "none since the agent was started"),
+    facts.push(match (own_apply(page), page.recorded) {
+        (Some(apply), _) => Fact { when: Some(When::new(apply.ended, page.now)), ..fact("Last apply", outcome(apply)) },
+        (None, Some((recorded, when))) => {
+            Fact { when: Some(When::new(*when, page.now)), ..fact("Last apply", recorded_outcome(recorded)) }
+        }
+        (None, None) => fact("Last apply", "none that is known"),
     });
     facts.push(match page.passes.first() {
         Some(pass) => {
@@ -294,20 +298,30 @@ fn short(revision: &str) -> String {
     name(&revision.chars().take(10).collect::<String>())
 }
 
+/// The last apply, when it was this agent that made it since it was started.
+fn own_apply<'a>(page: &StatusPage<'a>) -> Option<&'a PastApply> {
+    page.apply.filter(|apply| page.recorded.is_none_or(|(_, recorded)| *recorded <= apply.ended))
+}
+
 fn outcome(apply: &PastApply) -> String {
     let report = &apply.report;
-    let mut words = vec![format!("{} applied", report.applied())];
-    let failed = report.not_done();
-    if failed > 0 {
-        words.push(format!("{failed} not done"));
-    }
+    let mut words = tally(report.applied(), report.not_done());
     if report.interrupted {
-        words.push("interrupted".to_owned());
+        words.push_str(", interrupted");
     }
-    match &apply.revision {
-        Some(revision) => format!("{} of {}", words.join(", "), short(revision)),
-        None => words.join(", "),
-    }
+    words + &of_revision(apply.revision.as_deref())
+}
+
+fn recorded_outcome(apply: &RecordedApply) -> String {
+    tally(apply.applied, apply.not_done) + &of_revision(apply.revision.as_deref())
+}
+
+fn tally(applied: usize, not_done: usize) -> String {
+    if not_done > 0 { format!("{applied} applied, {not_done} not done") } else { format!("{applied} applied") }
+}
+
+fn of_revision(revision: Option<&str>) -> String {
+    revision.map(|revision| format!(" of {}", short(revision))).unwrap_or_default()
 }
 
 /// The manifest that lets the held actions through, as far as a page can hold it, and how many it leaves out.
