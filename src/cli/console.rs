@@ -4,7 +4,7 @@ use std::io::{self, BufRead, IsTerminal, Write};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::error::{self, CommandError};
+use super::error::CommandError;
 use crate::apply::Progress;
 use crate::domain::diagnostic::Diagnostic;
 use crate::report::{self, Style};
@@ -49,17 +49,24 @@ impl Console {
     }
 
     /// Writes the command's result to standard output. Colours in it are taken out when nobody would see them.
+    ///
+    /// That whoever reads it has enough (`driftless plan | head`) is no failure, and changes nothing of what the command does
+    /// and how it ends.
     pub fn data(&self, text: &str) -> Result<(), CommandError> {
-        self.bars
-            .suspend(|| {
-                let mut stdout = anstream::stdout().lock();
-                stdout.write_all(text.as_bytes())?;
-                if !text.is_empty() && !text.ends_with('\n') {
-                    stdout.write_all(b"\n")?;
-                }
-                stdout.flush()
-            })
-            .map_err(error::output)
+        let written = self.bars.suspend(|| {
+            let mut stdout = anstream::stdout().lock();
+            stdout.write_all(text.as_bytes())?;
+            if !text.is_empty() && !text.ends_with('\n') {
+                stdout.write_all(b"\n")?;
+            }
+            stdout.flush()
+        });
+        match written {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                Err(CommandError::failed("failed to write the output").because(error))
+            }
+            Ok(()) | Err(_) => Ok(()),
+        }
     }
 
     /// Writes a line for people to standard error, unless they asked for quiet.

@@ -2,7 +2,6 @@
 
 use std::error::Error;
 use std::fmt::Write;
-use std::io;
 
 use super::exit::Exit;
 use crate::domain::diagnostic::{Diagnostic, Severity};
@@ -19,8 +18,6 @@ pub enum ErrorKind {
     Failed,
     /// Policy refuses, or something is held.
     Refused,
-    /// Whoever reads the output has enough of it, which is no failure (`driftless plan | head`).
-    OutputClosed,
 }
 
 /// Why a command ended without its result.
@@ -95,15 +92,11 @@ impl CommandError {
             ErrorKind::Usage => Exit::Usage,
             ErrorKind::Failed => Exit::Failed,
             ErrorKind::Refused => Exit::Refused,
-            ErrorKind::OutputClosed => Exit::Done,
         }
     }
 
-    /// Writes everything that people see of it; empty when there is nothing to say.
+    /// Writes everything that people see of it.
     pub fn render(&self) -> String {
-        if self.kind == ErrorKind::OutputClosed {
-            return String::new();
-        }
         let mut text: String = self.diagnostics.iter().map(|problem| render_diagnostic(problem) + "\n").collect();
         let mut said = self.message.clone();
         // Writing to a String cannot fail, so the results are dropped here and below.
@@ -205,17 +198,10 @@ impl From<StateError> for CommandError {
     }
 }
 
-/// The error of writing to standard output.
-pub(super) fn output(error: io::Error) -> CommandError {
-    if error.kind() == io::ErrorKind::BrokenPipe {
-        CommandError::new(ErrorKind::OutputClosed, "")
-    } else {
-        CommandError::failed("failed to write the output").because(error)
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::io;
+
     use super::*;
     use crate::domain::diagnostic::Location;
 
@@ -274,12 +260,5 @@ mod tests {
         two \u{1b}[2J: \u{8}
         hint: \u{9b}31m
         ");
-    }
-
-    #[test]
-    fn a_closed_output_is_a_silent_success() {
-        let error = output(io::Error::from(io::ErrorKind::BrokenPipe));
-        assert_eq!((error.exit(), error.render()), (Exit::Done, String::new()));
-        assert_eq!(output(io::Error::other("disk full")).exit(), Exit::Failed);
     }
 }

@@ -70,10 +70,14 @@ pub(crate) fn read(snapshot: &Snapshot, sink: &mut Sink) -> Option<RepositoryFil
         return None;
     };
     let file = sink.add_file(REPOSITORY_FILE);
+    let before = sink.mark();
     let parsed = files::parse(REPOSITORY_FILE, content, file, sink)?;
     let mut trees = parsed.trees.into_iter();
     let Some(tree) = trees.next() else {
-        sink.file_error(Code::MissingRepositoryFile, REPOSITORY_FILE, "`driftless.yaml` is empty", EXAMPLE.to_owned());
+        if sink.mark() == before {
+            let message = "`driftless.yaml` is empty";
+            sink.file_error(Code::MissingRepositoryFile, REPOSITORY_FILE, message, EXAMPLE.to_owned());
+        }
         return None;
     };
     if let Some(second) = trees.next() {

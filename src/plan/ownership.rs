@@ -14,7 +14,9 @@ use super::assess;
 use super::draft::{Draft, finding, new_action};
 use super::fields::{self, Fields, Seen};
 use super::input::{PlanInput, Prune};
-use super::types::{Action, ActionKind, FieldChange, FieldValue, Finding, OTHER_CLUSTER, Origin, Reason, Unknown};
+use super::types::{
+    Action, ActionKind, EMPTY, FieldChange, FieldValue, Finding, OTHER_CLUSTER, Origin, Reason, Unknown,
+};
 
 /// Returns the inventory when it was made for this cluster. Otherwise nothing here is ours, and the plan is refused
 /// until somebody names the cluster.
@@ -58,7 +60,7 @@ pub(super) fn refuse_vanished_repository(input: PlanInput<'_>, draft: &mut Draft
     let owned = input.inventory.resources.len();
     if wanted == 0 {
         draft.findings.push(finding(
-            "desired-state-empty",
+            EMPTY,
             Severity::Deny,
             None,
             format!("git declares nothing for `{}`, and {owned} resources are owned there", input.desired.environment),

@@ -391,7 +391,15 @@ pub struct Unknown {
 /// The code of the finding that the cluster is not the one that the settings or the inventory mean.
 pub const OTHER_CLUSTER: &str = "cluster-id-differs";
 
+/// The code of the finding that git declares nothing.
+pub const EMPTY: &str = "desired-state-empty";
+
 impl Plan {
+    /// Returns why a plan without actions is no cluster that is what git says: it is another one, or git says nothing.
+    pub fn says_nothing(&self) -> Option<&Finding> {
+        self.findings.iter().find(|finding| [OTHER_CLUSTER, EMPTY].contains(&finding.code.as_str()))
+    }
+
     /// Returns why nothing here can be compared with what was last applied: that was another cluster.
     pub fn other_cluster(&self) -> Option<&Finding> {
         self.findings.iter().find(|finding| finding.code == OTHER_CLUSTER)

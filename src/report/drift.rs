@@ -17,7 +17,9 @@ use crate::domain::API_VERSION;
 use crate::domain::inventory::Inventory;
 use crate::domain::observed::TopicEvidence;
 use crate::domain::resource::{ResourceId, ResourceKind};
-use crate::plan::types::{Action, ActionKind, FieldChange, Hold, Origin, Plan, Reason, Status, Unknown};
+use crate::plan::types::{
+    Action, ActionKind, FieldChange, Finding, Hold, OTHER_CLUSTER, Origin, Plan, Reason, Status, Unknown,
+};
 
 const MOST_IN_TITLE: usize = 3;
 const MOST_SECTIONS: usize = 100;
@@ -105,9 +107,13 @@ impl DriftReport {
         let unconfirmed = plan.actions.iter().filter(|action| action.hold == Some(Hold::DriftUnconfirmed));
         let unconfirmed: Vec<ResourceId> = unconfirmed.filter_map(Action::resource).collect();
         let mut unknown = plan.unknown.clone();
-        // Nothing of another cluster was ever applied, so nothing of it can have drifted, and nothing is in sync.
-        let elsewhere = plan.other_cluster();
-        unknown.extend(elsewhere.map(|f| Unknown { resource: "cluster".to_owned(), reason: f.message.clone() }));
+        // Nothing of another cluster was ever applied, so nothing of it can have drifted, and nothing is in sync. Where git says
+        // nothing at all, that is no cluster without topics either.
+        let reason = |finding: &Finding| {
+            let resource = if finding.code == OTHER_CLUSTER { "cluster" } else { "repository" };
+            Unknown { resource: resource.to_owned(), reason: finding.message.clone() }
+        };
+        unknown.extend(plan.says_nothing().map(reason));
         let not_applied = plan.actions.len() - drift.len() - unconfirmed.len() + plan.unpruned.len();
         let differs = drift.len() + not_applied + plan.paused.len() > 0;
         let in_sync = match (differs, unknown.is_empty() && unconfirmed.is_empty()) {

@@ -12,7 +12,7 @@ use crate::domain::diagnostic::Severity;
 use crate::domain::inventory::{Inventory, LastApplied};
 use crate::domain::resource::ResourceId;
 use crate::plan::apply_report::{ActionResult, ApplyReport, Outcome};
-use crate::plan::types::{Action, ActionKind, OTHER_CLUSTER, Origin, Reason, Status, Unknown};
+use crate::plan::types::{Action, ActionKind, EMPTY, OTHER_CLUSTER, Origin, Reason, Status, Unknown};
 
 fn validation() -> ValidationReport {
     let mut desired = DesiredState { environment: "prod".to_owned(), ..DesiredState::default() };
@@ -166,6 +166,8 @@ fn in_sync_is_said_only_when_everything_was_looked_at() {
     plan.findings = vec![samples::finding(OTHER_CLUSTER, Severity::Deny)];
     assert_eq!(says(&plan), [false, false, false]);
     assert_eq!(drift_of(&plan).in_sync, None);
+    plan.findings = vec![samples::finding(EMPTY, Severity::Deny)];
+    assert_eq!((says(&plan), drift_of(&plan).in_sync), ([false; 3], None), "git says nothing");
     plan.findings.clear();
     plan.unknown = vec![Unknown { resource: "acl".into(), reason: "no permission".into() }];
     assert_eq!(says(&plan), [false, false, false]);

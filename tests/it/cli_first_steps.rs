@@ -1,5 +1,7 @@
 //! What somebody sees who begins: before the first apply, and in a clone that has one branch only.
 
+use std::process::Stdio;
+
 use crate::cli_support::{Desk, Outcome};
 use crate::git_support::{commit_all, git};
 
@@ -41,6 +43,25 @@ fn before_the_first_apply_nothing_is_drift_and_nothing_is_in_sync() {
     let desk = desk.file("repo/base/more.yaml", &TOPIC.replace("orders", "more"));
     let moved = run(&desk, "drift repo").stdout;
     assert!(moved.starts_with("No drift seen, but the cluster is not what git says.\n"), "{moved}");
+}
+
+/// Runs a command whose output nobody reads; returns how it ended.
+fn unread(desk: &Desk, command: &str) -> Option<i32> {
+    let mut prepared = desk.command();
+    prepared.args(command.split_whitespace()).args(["-e", "prod", "--sandbox", "cluster"]);
+    let mut child = prepared.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the binary runs");
+    drop(child.stdout.take());
+    child.wait().expect("ends").code()
+}
+
+#[test]
+fn whoever_does_not_read_the_output_changes_nothing_of_what_is_done() {
+    let desk = desk();
+    assert_eq!(unread(&desk, "plan repo --detailed-exitcode"), Some(2));
+    assert_eq!(unread(&desk, "drift repo --commit"), Some(0));
+    assert!(!git(&desk.path().join("repo"), &["rev-parse", "driftless/prod"]).is_empty());
+    assert_eq!(unread(&desk, "apply repo --yes"), Some(0));
+    assert_eq!(unread(&desk, "plan repo --detailed-exitcode"), Some(0), "it was applied");
 }
 
 #[test]

@@ -67,6 +67,11 @@ fn what_is_wrong_in_the_repository_file_is_told() {
         };
         assert!(problems.iter().all(is_placed), "{problems:#?}");
     }
+    assert_eq!(
+        repository_problems("environments:\n\tdev: {}\n").len(),
+        1,
+        "what cannot be read is not called empty too"
+    );
     let (file, diagnostics) = environments(&snapshot(&[("driftless.yml", "")]));
     assert!(file.is_none() && render(&diagnostics)[0].contains("rename `driftless.yml`"));
     let unknown = load(&snapshot(&[(REPOSITORY_FILE, REPOSITORY)]), "prd", Documents::Keep);

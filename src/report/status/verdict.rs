@@ -28,17 +28,18 @@ pub(super) fn counts(pass: &PassOutcome<'_>) -> StatusCounts {
 }
 
 pub(super) fn sync(pass: &PassOutcome<'_>, counts: &StatusCounts) -> SyncState {
-    // Nothing was compared when it is another cluster than before.
-    if unfinished(pass).is_some() || pass.plan.is_none_or(|plan| plan.other_cluster().is_some()) {
-        return SyncState::Unknown;
-    }
+    let Some(plan) = pass.plan.filter(|_| unfinished(pass).is_none()) else { return SyncState::Unknown };
     let applied_all = pass.apply.is_some_and(|apply| apply.not_done() == 0 && !apply.interrupted);
     let open = counts.held + counts.blocked + if applied_all { 0 } else { counts.planned };
     if open + counts.paused + counts.unpruned > 0 {
         return SyncState::OutOfSync;
     }
     // Once seen is neither drift nor its absence.
-    if counts.unknown + counts.unconfirmed > 0 { SyncState::Unknown } else { SyncState::Synced }
+    if counts.unknown + counts.unconfirmed > 0 || plan.says_nothing().is_some() {
+        SyncState::Unknown
+    } else {
+        SyncState::Synced
+    }
 }
 
 /// Returns the problem that kept the pass from being finished. What was seen and done, and only could not be written down,
