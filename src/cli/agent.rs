@@ -6,7 +6,7 @@ mod lease;
 mod pull_requests;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -33,6 +33,7 @@ use crate::config::settings::{AgentSettings, ApplyMode, RuleSettings, VerifyMode
 use crate::domain::snapshot::Snapshot;
 use crate::git::{self, GitReportBranch, Mirror, MirrorSettings, SigningKey, TrustedKeys};
 use crate::manifest::content_digest;
+use crate::messaging::ReadProperties;
 use crate::plan::input::{DriftCorrection, DriftWatch, PlanOptions, Prune};
 use crate::ports::{Access, Lease, ReportBranch, Tally};
 use crate::report::commit::{RecordedApply, recorded_apply};
@@ -54,19 +55,20 @@ pub(super) struct AgentArgs {
 }
 
 pub(super) async fn run(arguments: &AgentArgs, console: &Console) -> Result<Exit, CommandError> {
-    let settings = load_settings(&absolute(&arguments.config)?)?;
+    let settings = Arc::new(load_settings(&absolute(&arguments.config)?)?);
     refuse_what_is_not_built(&settings)?;
     check_files(&settings)?;
     daemon::pace(&settings)?;
     if !arguments.once {
         return daemon::run(&arguments.config, settings, console).await;
     }
+    let current = Current::new(Arc::clone(&settings));
     let metrics = Arc::new(Metrics::new(&settings.environment));
     let agent = Agent::open(&settings, Arc::clone(&metrics) as _)?;
     let _lock = agent.lock()?;
     let shutdown = Shutdown::watch(console);
-    let telling = Telling::open(&settings, &metrics)?;
-    let lease = lease::open(&settings)?;
+    let telling = Telling::open(&current, &metrics)?;
+    let lease = lease::open(&current)?;
     lease::wait_for(lease.as_ref(), &settings.environment).await;
     let result = agent.pass(&shutdown.ended, &lease, &NoProgress).await;
     lease.give_up().await;
@@ -134,6 +136,34 @@ fn check_files(settings: &AgentSettings) -> Result<(), CommandError> {
         }
     }
     Ok(())
+}
+
+/// The settings as they are now. What is started once and runs for months asks here for its credentials, so that renewed ones
+/// count.
+#[derive(Clone)]
+struct Current(Arc<RwLock<Arc<AgentSettings>>>);
+
+impl Current {
+    fn new(settings: Arc<AgentSettings>) -> Self {
+        Self(Arc::new(RwLock::new(settings)))
+    }
+
+    fn get(&self) -> Arc<AgentSettings> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn set(&self, settings: Arc<AgentSettings>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = settings;
+    }
+
+    /// How librdkafka connects to the cluster. What cannot be used is an error now, and only a warning when it becomes so later.
+    fn properties(&self) -> Result<ReadProperties, CommandError> {
+        cluster::librdkafka(&self.get().cluster.access)?;
+        let current = self.clone();
+        Ok(Box::new(move || {
+            cluster::librdkafka(&current.get().cluster.access).map_err(|error| error.message().to_owned())
+        }))
+    }
 }
 
 /// The adapters of an agent's settings.

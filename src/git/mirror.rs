@@ -20,6 +20,14 @@ use crate::domain::snapshot::Snapshot;
 use crate::ports::{CommitDistrust, SignedCommits, Source, SourceError, SourceMirror};
 
 pub(super) const MIRROR: &str = "source.git";
+/// What the system says when a write fails for want of something: ENOSPC, EDQUOT, EFBIG, EROFS, EMFILE, ENFILE.
+const WITHOUT_ROOM: [&str; 5] = [
+    "No space left on device",
+    "Disk quota exceeded",
+    "File too large",
+    "Read-only file system",
+    "Too many open files",
+];
 const UNFINISHED: &str = "source.git.new-";
 pub(super) const REPORTS: &str = "reports.git";
 
@@ -280,7 +288,9 @@ pub(super) fn is_local(error: &git2::Error) -> bool {
     );
     let of_remote =
         matches!(error.code(), ErrorCode::Auth | ErrorCode::Certificate | ErrorCode::Eof | ErrorCode::Timeout);
-    !of_connection && !of_remote
+    // A clone would need more of what there is none of, each time that it is tried.
+    let of_machine = WITHOUT_ROOM.iter().any(|words| error.message().contains(words));
+    !of_connection && !of_remote && !of_machine
 }
 
 /// Removes what a killed process left in the repositories below the agent's directory: files that it was writing, and locks of the

@@ -35,6 +35,8 @@ const ROUND: Duration = Duration::from_millis(100);
 const LONGEST_GAP: Duration = Duration::from_secs(4);
 /// How long a member that is no part of the group waits before it begins anew with the properties as they are then.
 const FRESH_START: Duration = Duration::from_secs(60);
+/// How often the log says that the group cannot be reached: librdkafka says it many times a second.
+const TELL_AGAIN: Duration = Duration::from_secs(300);
 /// How long a hand-over waits for what is being written.
 const LONGEST_HAND_OVER: Duration = Duration::from_secs(20);
 /// How long giving up may take.
@@ -210,11 +212,17 @@ fn consumer(settings: &GroupLeaseSettings, shared: &Arc<Shared>) -> Result<BaseC
 /// Comes round until the lease ends, or the group does not take this member in for a while.
 fn serve(consumer: &BaseConsumer<Member>, shared: &Shared) {
     let mut last_membership = Instant::now();
+    let mut told: Option<Instant> = None;
     let (mut last, mut last_on_the_wall) = (Instant::now(), jiff::Timestamp::now());
     shared.note_round();
     while !shared.ended.load(Ordering::SeqCst) {
         if let Some(Err(error)) = consumer.poll(ROUND) {
-            tracing::warn!(problem = %error, "the lease's group answers with an error");
+            if told.is_none_or(|told| told.elapsed() >= TELL_AGAIN) {
+                told = Some(Instant::now());
+                tracing::warn!(problem = %error, "the lease's group answers with an error");
+            } else {
+                tracing::debug!(problem = %error, "the lease's group answers with an error");
+            }
         }
         let (now, on_the_wall) = (Instant::now(), jiff::Timestamp::now());
         // A machine that slept shows on the wall clock only. A clock that is put forward makes the member join once more, too.

@@ -109,10 +109,12 @@ fn a_full_disk_under_the_mirror_stops_the_agent_until_there_is_room() {
     let (agent, disk) = Disk::start(&world, &state);
     eventually(&world, "the first apply", || is_synced(&world));
     let before = world.cluster_bytes();
-    disk.fill(0);
+    disk.fill(100 << 10);
     world.push("large", &[("notes.txt", &noise()), ("base/more.yaml", &topic("more", 1))]);
     eventually(&world, "no room", || is(port, "Unknown", "SourceFailed", "False"));
     assert_eq!(world.cluster_bytes(), before);
+    // The mirror is whole: another one would need even more room.
+    assert!(!agent.log().contains("cloned again"), "{}", agent.log());
     disk.free();
     eventually(&world, "room again", || world.on_cluster("more").is_some() && is(port, "Synced", "Synced", "False"));
     let seen = match &disk {

@@ -80,6 +80,27 @@ fn a_webhook_gets_signed_events_and_one_that_is_away_delays_nothing() {
         assert_eq!((&event["specversion"], &event["subject"]), (&"1.0".into(), &"prod".into()));
         assert!(!body.contains("hunter2"));
     }
+    // A new secret counts without a restart.
+    std::fs::write(desk.desk.path().join("hook"), "correct horse\n").expect("written");
+    let signs_anew = |received: &Received| {
+        let received = received.lock().expect("not poisoned");
+        received.last().is_some_and(|(headers, body)| {
+            let tag =
+                ring::hmac::sign(&ring::hmac::Key::new(ring::hmac::HMAC_SHA256, b"correct horse"), body.as_bytes());
+            let hex: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+            headers.iter().any(|line| line.ends_with(&hex))
+        })
+    };
+    let mut hours = 48;
+    agent.until("a signature with the new secret", SOON, |agent| {
+        let before = types(&received).len();
+        // To what git says, and away from it: each is told.
+        let to = if hours == 48 { 24 } else { 48 };
+        desk.change_by_hand("orders", hours, to);
+        hours = to;
+        agent.until("another event", SOON, |_| types(&received).len() > before);
+        signs_anew(&received)
+    });
     assert_eq!(agent.end().0, Some(0));
 
     let away = format!("events: {{webhook: {{url: 'http://127.0.0.1:{}/hooks/hunter2'}}}}", free_port());

@@ -26,6 +26,11 @@ fn settled<'a>(agents: [Agent<'a>; 2]) -> [Agent<'a>; 2] {
     if before[0] { [first, second] } else { [second, first] }
 }
 
+/// The applies that did something. On a cluster that other tests use too, a pass may have other topics of theirs to report.
+fn applies(desk: &AgentDesk) -> usize {
+    desk.subjects().iter().filter(|subject| subject.starts_with("apply(prod): 1 applied")).count()
+}
+
 #[test]
 fn two_agents_with_a_file_take_turns() {
     let desk = AgentDesk::new("");
@@ -64,12 +69,12 @@ fn of_two_agents_one_acts_and_the_other_takes_over_within_thirty_seconds() {
         let [holder, other] =
             settled([Agent::start(&desk, "first", &settings), Agent::start(&desk, "second", &settings)]);
         assert!(kafka.tool(&["topics", "--describe", "--topic", &name]).contains("retention.ms=86400000"));
-        assert_eq!(desk.subjects().len(), 1, "{:?}", desk.subjects());
+        assert_eq!(applies(&desk), 1, "{:?}", desk.subjects());
 
         holder.kill();
         let took = other.until("the lease after a crash", SOON, Agent::leads);
         desk.push("changed", &[("base/orders.yaml", &topic(&name, 48))]);
-        other.until("what git says now", LATER, |agent| agent.is_synced() && desk.subjects().len() == 2);
+        other.until("what git says now", LATER, |agent| agent.is_synced() && applies(&desk) == 2);
         let oldest = other.id();
         let [holder, other] = settled([Agent::start(&desk, "third", &settings), other]);
         assert_eq!(holder.id(), oldest, "who joins takes the lease from nobody");
@@ -92,12 +97,12 @@ fn a_holder_that_was_frozen_does_nothing_when_it_comes_back() {
     frozen.signal("STOP");
     other.until("the lease", SOON, Agent::leads);
     desk.push("changed", &[("base/orders.yaml", &topic(&name, 48))]);
-    other.until("what git says now", LATER, |agent| agent.is_synced() && desk.subjects().len() == 2);
+    other.until("what git says now", LATER, |agent| agent.is_synced() && applies(&desk) == 2);
     let oldest = other.id();
     frozen.signal("CONT");
     let [holder, _frozen] = settled([frozen, other]);
     assert_eq!(holder.id(), oldest, "who stood still is the youngest now");
-    assert_eq!(desk.subjects().len(), 2, "{:?}", desk.subjects());
+    assert_eq!(applies(&desk), 2, "{:?}", desk.subjects());
     kafka.tool(&["topics", "--delete", "--topic", &name]);
 }
 

@@ -10,7 +10,7 @@ use tokio::sync::{Notify, watch};
 
 use super::events::Telling;
 use super::pull_requests::PullRequestWatch;
-use super::{Agent, absolute, check_files, lease, load_settings, refuse_what_is_not_built};
+use super::{Agent, Current, absolute, check_files, lease, load_settings, refuse_what_is_not_built};
 use crate::agent::board::{Board, EndedPass};
 use crate::agent::hooks::{self, Hooks};
 use crate::agent::http::{self, Door, Server};
@@ -39,8 +39,12 @@ pub(super) fn pace(settings: &AgentSettings) -> Result<Pace, CommandError> {
 }
 
 /// Makes passes until SIGTERM or Ctrl-C. SIGHUP reads the settings again.
-pub(super) async fn run(path: &Path, settings: AgentSettings, console: &Console) -> Result<Exit, CommandError> {
-    let mut settings = Arc::new(settings);
+pub(super) async fn run(
+    path: &Path,
+    mut settings: Arc<AgentSettings>,
+    console: &Console,
+) -> Result<Exit, CommandError> {
+    let current = Current::new(Arc::clone(&settings));
     let started = SystemClock.now();
     let board = Arc::new(Board::new(Metrics::new(&settings.environment), about(&settings, started)));
     let _lock = Agent::open(&settings, tally(&board))?.lock()?;
@@ -59,8 +63,8 @@ pub(super) async fn run(path: &Path, settings: AgentSettings, console: &Console)
         }
         None => None,
     };
-    let telling = Arc::new(Telling::open(&settings, &board.metrics)?);
-    let lease = lease::open(&settings)?;
+    let telling = Arc::new(Telling::open(&current, &board.metrics)?);
+    let lease = lease::open(&current)?;
     let wakes =
         Wakes { ended: shutdown.ended.clone(), look: Arc::clone(&shutdown.look), fetch, pass: Arc::new(Notify::new()) };
     // Only who holds the lease writes to the forge.
@@ -99,7 +103,12 @@ pub(super) async fn run(path: &Path, settings: AgentSettings, console: &Console)
             Woken::Look => match reload(path, &settings, &board) {
                 Ok(new) => {
                     settings = Arc::new(new);
+                    current.set(Arc::clone(&settings));
                     board.describe(about(&settings, started));
+                    if let Err(error) = telling.reopen(&current) {
+                        tracing::error!("events go where they went before");
+                        console.error(&error);
+                    }
                 }
                 Err(error) => {
                     tracing::error!("the settings cannot be used, so the ones before are kept");
@@ -170,8 +179,10 @@ fn reload(path: &Path, before: &AgentSettings, board: &Board) -> Result<AgentSet
         && settings.http == before.http
         && lease::identity(&settings) == lease::identity(before);
     if !same {
-        return Err(CommandError::usage("`environment`, `stateDirectory`, `http` or `lease` changed")
-            .hint("Restart the agent for these."));
+        return Err(CommandError::usage(
+            "`environment`, `stateDirectory`, `http`, `lease`, or `cluster.clusterId` beside `lease.group` changed",
+        )
+        .hint("Restart the agent for these."));
     }
     Ok(settings)
 }

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Current;
 use super::events::Telling;
 use crate::agent::board::Board;
-use crate::cli::cluster;
 use crate::cli::error::CommandError;
 use crate::config::settings::{AgentSettings, LeaseSettings};
 use crate::messaging::{GroupLease, GroupLeaseSettings};
@@ -20,16 +20,14 @@ use crate::state::FileLease;
 const LONGEST_WAIT: Duration = Duration::from_secs(20);
 
 /// Opens the lease. It is not held yet when this returns, unless there is none.
-pub(super) fn open(settings: &AgentSettings) -> Result<Arc<dyn Lease>, CommandError> {
+pub(super) fn open(current: &Current) -> Result<Arc<dyn Lease>, CommandError> {
+    let settings = current.get();
     let environments = BTreeSet::from([settings.environment.clone()]);
     Ok(match &settings.lease {
         None => Arc::new(NoLease::of(environments)),
         Some(LeaseSettings::File(path)) => Arc::new(FileLease::open(path, environments)?),
         Some(LeaseSettings::Group { group, topic }) => {
-            let access = settings.cluster.access.clone();
-            // Settings that cannot be used are an error now, and only a warning when they become so later.
-            cluster::librdkafka(&access)?;
-            let properties = Box::new(move || cluster::librdkafka(&access).map_err(|error| error.message().to_owned()));
+            let properties = current.properties()?;
             let lease = GroupLease::join(GroupLeaseSettings {
                 group: group.clone(),
                 topic: topic.to_string(),
@@ -82,10 +80,13 @@ pub(super) async fn watch(
     }
 }
 
-/// Says what of a lease cannot change while the agent runs.
+/// Says what of a lease cannot change while the agent runs. The group of another cluster is another group.
 pub(super) fn identity(settings: &AgentSettings) -> Option<(String, PathBuf)> {
     settings.lease.as_ref().map(|lease| match lease {
-        LeaseSettings::Group { group, topic } => (format!("{group} {topic}"), PathBuf::new()),
+        LeaseSettings::Group { group, topic } => {
+            let cluster = settings.cluster.cluster_id.as_deref().unwrap_or_default();
+            (format!("{group} {topic} {cluster}"), PathBuf::new())
+        }
         LeaseSettings::File(path) => (String::new(), path.clone()),
     })
 }
