@@ -31,6 +31,7 @@ mod validate;
 
 use std::ffi::OsString;
 use std::future::Future;
+use std::time::Duration;
 
 use clap::builder::PossibleValue;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
@@ -160,9 +161,18 @@ impl Cli {
     }
 }
 
+/// Threads that wait for the network and take answers apart. On a machine with many cores more of them would only hold memory.
+const MOST_THREADS: usize = 4;
+
+/// How long a thread for blocking work waits for more of it. What such a thread gave free goes back to the system when it ends.
+const THREAD_KEEP_ALIVE: Duration = Duration::from_millis(10);
+
 /// Runs a command that talks to a cluster.
 fn block_on(command: impl Future<Output = Result<Exit, CommandError>>) -> Result<Exit, CommandError> {
+    let threads = std::thread::available_parallelism().map_or(MOST_THREADS, |cores| cores.get().min(MOST_THREADS));
     let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads)
+        .thread_keep_alive(THREAD_KEEP_ALIVE)
         .enable_all()
         .build()
         .map_err(|error| CommandError::failed("failed to start").because(error))?;

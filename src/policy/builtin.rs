@@ -1,6 +1,9 @@
 //! The pack that ships with the binary.
 
+use std::sync::LazyLock;
+
 use super::Pack;
+use super::engine::PackEngine;
 
 /// What the built-in pack is called.
 pub(super) const BUILT_IN: &str = "built-in";
@@ -86,10 +89,25 @@ pub fn builtin_pack() -> Pack {
     Pack { name: BUILT_IN.to_owned(), files: owned(FILES), cases: owned(CASES), ..Pack::default() }
 }
 
-/// Returns the built-in pack as two that need nothing of each other: the rules on ACLs, and all others. They can be judged at once.
-pub(super) fn halves() -> [Pack; 2] {
-    let (of_acls, others) = owned(FILES).into_iter().partition(|(path, _)| path.starts_with("policy/acl"));
-    [of_acls, others].map(|files| Pack { name: BUILT_IN.to_owned(), files, ..Pack::default() })
+/// The rules on ACLs, and all others: two engines that need nothing of each other, so that they can judge at once. Both are read and
+/// analysed once in the life of a process, as an agent judges thousands of times.
+pub(super) static ENGINES: [LazyLock<PackEngine>; 2] =
+    [LazyLock::new(|| engine_of(is_of_acls)), LazyLock::new(|| engine_of(|path| !is_of_acls(path)))];
+
+/// Reads the built-in rules, so that the first judgement in this process does not wait for it.
+pub fn read_built_in_rules() {
+    for engine in &ENGINES {
+        LazyLock::force(engine);
+    }
+}
+
+fn is_of_acls(path: &str) -> bool {
+    path.starts_with("policy/acl")
+}
+
+fn engine_of(is_wanted: impl Fn(&str) -> bool) -> PackEngine {
+    let files = owned(FILES).into_iter().filter(|(path, _)| is_wanted(path)).collect();
+    PackEngine::load([&Pack { name: BUILT_IN.to_owned(), files, ..Pack::default() }])
 }
 
 fn owned(files: &[(&str, &str)]) -> Vec<(String, String)> {

@@ -135,7 +135,7 @@ fn judge_with(engine: &mut PackEngine, case: &Case) -> Vec<Finding> {
     let mut desired = DesiredState { environment: "test".to_owned(), ..DesiredState::default() };
     let mut judged: Vec<_> = engine.errors.iter().cloned().map(|finding| (Default::default(), finding)).collect();
     if case.input.is_some() || case.manifest.is_none() {
-        judged.extend(engine.judge_whole(&regorus::Value::from(case.whole_input()), &desired, &budget));
+        judged.extend(engine.judge_whole(regorus::Value::from(case.whole_input()), &desired, &budget));
     }
     if let Some(manifest) = &case.manifest {
         desired.documents = vec![Document::new(manifest, Location::new("manifest.yaml", 1, 1))];

@@ -8,18 +8,22 @@ use serde_json::json;
 use super::error::{PackError, survived};
 use super::finding::{self, Judged, Subject};
 use super::limits::Budget;
+use super::reading::Reading;
 use super::rules::{Definition, RuleSet, Scope, TestRule};
 use crate::domain::desired::{DesiredState, Document};
 use crate::domain::diagnostic::Location;
 use crate::plan::types::Finding;
 
 /// Rules that are evaluated together. No rule of one engine can see or change those of another.
+#[derive(Clone)]
 pub(super) struct PackEngine {
     pub(super) engine: Engine,
     /// By `data.PACKAGE.NAME`.
     pub(super) definitions: BTreeMap<String, Vec<Definition>>,
     pub(super) tests: Vec<TestRule>,
     pub(super) errors: Vec<Finding>,
+    /// Which parts of the whole the rules read.
+    pub(super) reading: Reading,
     /// What the data files of the packs hold.
     pub(super) data: Value,
     /// Whether some file mentions `data.conftest`, so that every manifest needs data of its own.
@@ -49,8 +53,8 @@ impl PackEngine {
     }
 
     /// Evaluates the rules over the whole.
-    pub(super) fn judge_whole(&mut self, input: &Value, desired: &DesiredState, budget: &Budget) -> Vec<Judgement> {
-        self.engine.set_input(input.clone());
+    pub(super) fn judge_whole(&mut self, input: Value, desired: &DesiredState, budget: &Budget) -> Vec<Judgement> {
+        self.engine.set_input(input);
         let judged = Judged { desired, document: None };
         let paths = self.paths(Scope::Whole, |_| true);
         let mut findings = Vec::new();
@@ -171,7 +175,7 @@ impl PackEngine {
 
     fn evaluate_one(&mut self, path: &str, budget: &Budget) -> Result<Value, PackError> {
         let definition = self.definitions.get(path).and_then(|found| found.first());
-        let place = definition.map(|found| Location::new(&found.file, found.line, 1));
+        let place = definition.map(|found| Location::new(found.file.as_str(), found.line, 1));
         let late = || PackError {
             place: place.clone(),
             message: format!("policy took longer than {} s", budget.limit().as_secs_f64()),

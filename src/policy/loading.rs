@@ -19,6 +19,7 @@ use super::imports;
 use super::limits;
 use super::negation;
 use super::qualify;
+use super::reading::Reading;
 use super::recursion;
 use super::rules::{Definition, definitions};
 use super::unknown_fields;
@@ -54,6 +55,7 @@ impl PackEngine {
     /// Loads packs. Files that are not good are errors, and leave the others as they are.
     pub(super) fn load<'a>(packs: impl IntoIterator<Item = &'a Pack>) -> Self {
         limits::bound_memory();
+        let packs: Vec<&Pack> = packs.into_iter().collect();
         let mut engine = limits::engine();
         engine.set_strict_builtin_errors(true);
         // What rules print is for whoever writes them; nothing of it may reach a terminal from here.
@@ -64,11 +66,11 @@ impl PackEngine {
             definitions: BTreeMap::new(),
             tests: Vec::new(),
             errors: Vec::new(),
+            reading: Reading::of(packs.iter().flat_map(|pack| &pack.files).map(|(_, text)| text.as_str())),
             data: Value::new_object(),
             wants_file: false,
             broken: false,
         };
-        let packs: Vec<&Pack> = packs.into_iter().collect();
         let texts = packs.iter().flat_map(|pack| &pack.files).map(|(_, text)| text.as_str());
         let spread = qualify::spread(texts);
         for pack in packs {
@@ -151,6 +153,13 @@ impl PackEngine {
             }
         }
         self.data = self.engine.get_data();
+    }
+
+    /// Adds to the errors what rules read that can never be there. The built-in rules are tried out for that.
+    pub(super) fn with_unknown_fields(mut self) -> Self {
+        let found = self.unknown_fields();
+        self.errors.extend(found);
+        self
     }
 
     /// Finds what rules read that can never be there.

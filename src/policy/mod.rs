@@ -55,7 +55,7 @@ use crate::domain::diagnostic::Severity;
 use crate::domain::observed::ObservedState;
 use crate::plan::types::{Finding, Plan};
 
-pub use builtin::builtin_pack;
+pub use builtin::{builtin_pack, read_built_in_rules};
 pub use codes::CODES;
 pub use data::{is_case_path, is_data_path};
 pub use guide::{Guide, guides, page};
@@ -63,7 +63,6 @@ pub use rules::{RuleDoc, rules};
 
 use engine::{Judgement, PackEngine};
 use limits::Budget;
-use reading::Reading;
 
 /// Rego files that belong together.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -106,13 +105,15 @@ pub fn judge(input: &PolicyInput<'_>) -> Vec<Finding> {
 pub fn judge_within(input: &PolicyInput<'_>, limit: Duration) -> Vec<Finding> {
     let budget = Budget::start(limit);
     let (parameters, mut findings) = parameters::checked(input.desired);
-    let [acls, rest] = builtin::halves();
-    let judges = [vec![&acls], vec![&rest], input.packs.iter().collect()];
-    let judge = |packs: &Vec<&Pack>| judge_by(packs, input, &parameters, &budget);
+    let own = || PackEngine::load(input.packs).with_unknown_fields();
+    // Each with an engine of its own, and on a thread of its own.
+    let engines: [&(dyn Fn() -> PackEngine + Sync); 3] =
+        [&|| builtin::ENGINES[0].clone(), &|| builtin::ENGINES[1].clone(), &own];
+    let judge = |engine: PackEngine| judge_by(engine, input, &parameters, &budget);
     let judged = std::thread::scope(|scope| {
-        let threads = judges.each_ref().map(|packs| {
+        let threads = engines.map(|engine| {
             let thread = std::thread::Builder::new().name("policy".to_owned()).stack_size(limits::STACK);
-            thread.spawn_scoped(scope, || judge(packs)).expect("the system has a thread for policy")
+            thread.spawn_scoped(scope, move || judge(engine())).expect("the system has a thread for policy")
         });
         threads.map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
     });
@@ -123,21 +124,17 @@ pub fn judge_within(input: &PolicyInput<'_>, limit: Duration) -> Vec<Finding> {
     findings
 }
 
-/// Judges by packs that belong together, in an engine of their own with an input that holds what their rules read.
+/// Judges by the rules of one engine, with an input that holds what they read.
 fn judge_by(
-    packs: &[&Pack],
+    mut engine: PackEngine,
     input: &PolicyInput<'_>,
     parameters: &BTreeMap<String, serde_json::Value>,
     budget: &Budget,
 ) -> Vec<Judgement> {
-    let mut engine = PackEngine::load(packs.iter().copied());
     let mut judged = engine.take_errors();
-    judged.extend(engine.unknown_fields().into_iter().map(|finding| (Default::default(), finding)));
     if engine.judges_whole() {
-        let files = packs.iter().flat_map(|pack| &pack.files);
-        let reading = Reading::of(files.map(|(_, text)| text.as_str()));
-        match input::whole(input, parameters, &reading) {
-            Ok(value) => judged.extend(engine.judge_whole(&value, input.desired, budget)),
+        match input::whole(input, parameters, &engine.reading) {
+            Ok(value) => judged.extend(engine.judge_whole(value, input.desired, budget)),
             Err(error) => judged.push(finding::broken_input(&error)),
         }
     }
