@@ -56,8 +56,8 @@ fn binding(index: usize) -> AclBinding {
         ][index % 5],
         resource_type: AclResourceType::Topic,
         pattern_type: PatternType::Literal,
-        resource_name: format!("topic-{:05}", index / 5),
-        host: "*".to_owned(),
+        resource_name: format!("topic-{:05}", index / 5).into(),
+        host: "*".into(),
     }
 }
 

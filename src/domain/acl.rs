@@ -1,6 +1,7 @@
 //! ACL bindings: Kafka's seven-part grants.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -113,7 +114,7 @@ pub struct AclBinding {
     /// How `resource_name` is compared.
     pub pattern_type: PatternType,
     /// Name, prefix, or `*` for every name.
-    pub resource_name: String,
+    pub resource_name: Arc<str>,
     /// Address of the client, or `*`.
-    pub host: String,
+    pub host: Arc<str>,
 }

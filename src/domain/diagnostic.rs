@@ -1,5 +1,7 @@
 //! Problems in what people wrote: code, place, and what to do about it.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 /// A place in a file of the repository.
@@ -9,7 +11,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Location {
     /// Path below the repository's root.
-    pub file: String,
+    pub file: Arc<str>,
     /// Line, from 1.
     pub line: u32,
     /// Column in characters, from 1.
@@ -18,7 +20,7 @@ pub struct Location {
 
 impl Location {
     /// Names a place.
-    pub fn new(file: impl Into<String>, line: u32, column: u32) -> Self {
+    pub fn new(file: impl Into<Arc<str>>, line: u32, column: u32) -> Self {
         Self { file: file.into(), line, column }
     }
 }

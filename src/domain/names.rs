@@ -1,6 +1,7 @@
 //! Names that Kafka accepts, parsed once.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -94,13 +95,13 @@ impl UserName {
 /// A Kafka principal, `Type:name`, as Kafka's authorizer compares it: both parts case-sensitive, split at the first `:`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
-pub struct Principal(String);
+pub struct Principal(Arc<str>);
 
 impl Principal {
     /// Parses `Type:name`.
     pub fn parse(raw: &str) -> Result<Self, InvalidName> {
         match raw.split_once(':') {
-            Some((kind, name)) if !kind.is_empty() && !name.is_empty() => Ok(Self(raw.to_owned())),
+            Some((kind, name)) if !kind.is_empty() && !name.is_empty() => Ok(Self(raw.into())),
             Some(_) | None => Err(InvalidName(format!(
                 "a principal is written `Type:name`, for example `User:alice`, and not `{raw}`"
             ))),
@@ -109,7 +110,7 @@ impl Principal {
 
     /// Returns the principal of a user, `User:name`.
     pub fn user(name: &str) -> Self {
-        Self(format!("User:{name}"))
+        Self(format!("User:{name}").into())
     }
 
     /// Returns the user name when the principal is of type `User`.

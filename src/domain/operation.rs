@@ -350,8 +350,8 @@ mod tests {
             operation: AclOperation::Read,
             resource_type: AclResourceType::Topic,
             pattern_type: PatternType::Literal,
-            resource_name: "t".to_owned(),
-            host: "*".to_owned(),
+            resource_name: "t".into(),
+            host: "*".into(),
         };
         let password = || SecretReference { name: "a".into(), key: "b".into() };
         let (mechanism, iterations) = (ScramMechanism::Sha512, 4096);

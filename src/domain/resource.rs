@@ -109,8 +109,8 @@ impl ResourceId {
                     operation: AclOperation::parse(operation)?,
                     resource_type: AclResourceType::parse(resource_type)?,
                     pattern_type: PatternType::parse(pattern_type)?,
-                    resource_name: decode(name),
-                    host: decode(host),
+                    resource_name: decode(name).into(),
+                    host: decode(host).into(),
                 }))
             }
             ["quota", entity] => QuotaEntity::parse(entity).map(Self::Quota),

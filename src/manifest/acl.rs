@@ -1,6 +1,7 @@
 //! ACL rules, in Strimzi's shape; and `KafkaAcl`, which has the same rules for any principals.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::domain::acl::{
     AclBinding, AclOperation, AclPermission, AclResourceType, CLUSTER_RESOURCE_NAME, PatternType,
@@ -33,8 +34,8 @@ pub(crate) struct AclRule {
     permission: AclPermission,
     resource_type: AclResourceType,
     pattern_type: PatternType,
-    resource_name: String,
-    hosts: Vec<String>,
+    resource_name: Arc<str>,
+    hosts: Vec<Arc<str>>,
     operations: Vec<AclOperation>,
 }
 
@@ -92,12 +93,12 @@ fn words<T: Copy>(all: &'static [T], name: fn(T) -> &'static str) -> Vec<(&'stat
     all.iter().map(|value| (name(*value), *value)).collect()
 }
 
-fn read_hosts(rule: &Fields<'_>, dialect: Dialect, sink: &mut Sink) -> Option<Vec<String>> {
-    let any = || Some(vec!["*".to_owned()]);
+fn read_hosts(rule: &Fields<'_>, dialect: Dialect, sink: &mut Sink) -> Option<Vec<Arc<str>>> {
+    let any = || Some(vec!["*".into()]);
     match dialect {
         Dialect::Strimzi { .. } => match rule.get("host") {
             None => any(),
-            Some(node) => filled_text(node, "the rule's `host`", sink).map(|host| vec![host.to_owned()]),
+            Some(node) => filled_text(node, "the rule's `host`", sink).map(|host| vec![host.into()]),
         },
         Dialect::Own => match rule.get("hosts") {
             None => any(),
@@ -112,13 +113,13 @@ fn read_hosts(rule: &Fields<'_>, dialect: Dialect, sink: &mut Sink) -> Option<Ve
                     );
                     return None;
                 }
-                items.iter().map(|item| filled_text(item, "a host", sink).map(str::to_owned)).collect()
+                items.iter().map(|item| filled_text(item, "a host", sink).map(Arc::from)).collect()
             }
         },
     }
 }
 
-type Resource = (AclResourceType, PatternType, String);
+type Resource = (AclResourceType, PatternType, Arc<str>);
 
 fn read_resource(node: &Node, dialect: Dialect, sink: &mut Sink) -> Option<Resource> {
     let resource = Fields::open(node, "the rule's `resource`", &["type", "name", "patternType"], sink)?;
@@ -137,10 +138,10 @@ fn read_resource(node: &Node, dialect: Dialect, sink: &mut Sink) -> Option<Resou
             check_cluster_resource(&resource, pattern_type, sink);
         }
         // Strimzi ignores name and pattern of a cluster resource.
-        return Some((resource_type, PatternType::Literal, CLUSTER_RESOURCE_NAME.to_owned()));
+        return Some((resource_type, PatternType::Literal, CLUSTER_RESOURCE_NAME.into()));
     }
     let name = filled_text(resource.require("name", sink)?, "the resource's `name`", sink)?;
-    Some((resource_type, pattern_type, name.to_owned()))
+    Some((resource_type, pattern_type, name.into()))
 }
 
 fn check_cluster_resource(resource: &Fields<'_>, pattern_type: PatternType, sink: &mut Sink) {

@@ -1,5 +1,7 @@
 //! Where problems are gathered while everything is looked at.
 
+use std::sync::Arc;
+
 use crate::domain::diagnostic::{Diagnostic, Location};
 
 use super::codes::Code;
@@ -12,7 +14,7 @@ const MAX_PROBLEMS: usize = 5_000;
 /// The problems found so far, and the names of the files that places refer to.
 #[derive(Debug, Default)]
 pub(crate) struct Sink {
-    files: Vec<String>,
+    files: Vec<Arc<str>>,
     problems: Vec<Diagnostic>,
     n_errors: usize,
 }
@@ -20,16 +22,13 @@ pub(crate) struct Sink {
 impl Sink {
     /// Adds a file and returns its index for places.
     pub(crate) fn add_file(&mut self, name: &str) -> u32 {
-        self.files.push(name.to_owned());
+        self.files.push(name.into());
         u32::try_from(self.files.len() - 1).expect("a repository has fewer than four billion files")
     }
 
-    pub(crate) fn file_name(&self, file: u32) -> &str {
-        self.files.get(file as usize).map_or("", String::as_str)
-    }
-
     pub(crate) fn location(&self, span: Span) -> Location {
-        Location::new(self.file_name(span.file), span.line, span.column)
+        let file = self.files.get(span.file as usize).map_or_else(|| "".into(), Arc::clone);
+        Location { file, line: span.line, column: span.column }
     }
 
     /// Adds an error at a place.

@@ -159,8 +159,8 @@ pub(super) fn acl(binding: &AclBinding, declared: &Declared<()>) -> Value {
     object.insert("operation".into(), binding.operation.as_str().into());
     object.insert("resourceType".into(), binding.resource_type.as_str().into());
     object.insert("patternType".into(), binding.pattern_type.as_str().into());
-    object.insert("resourceName".into(), binding.resource_name.clone().into());
-    object.insert("host".into(), binding.host.clone().into());
+    object.insert("resourceName".into(), (*binding.resource_name).into());
+    object.insert("host".into(), (*binding.host).into());
     Value::Object(object)
 }
 
@@ -277,7 +277,7 @@ fn group_grants(acls: &BTreeSet<AclBinding>) -> regorus::Value {
     let patterns: BTreeSet<(&str, &str)> = acls
         .iter()
         .filter(|binding| reads_groups(binding))
-        .map(|binding| (binding.pattern_type.as_str(), binding.resource_name.as_str()))
+        .map(|binding| (binding.pattern_type.as_str(), &*binding.resource_name))
         .collect();
     let grant =
         |(pattern, name): (&str, &str)| object([("patternType", pattern.into()), ("resourceName", name.into())]);

@@ -132,8 +132,7 @@ pub(crate) fn acls<'a>(principal: &Principal, bindings: impl Iterator<Item = &'a
     type Subject<'a> = (AclResourceType, &'a str, PatternType, AclPermission, &'a str);
     let mut subjects: BTreeMap<Subject<'a>, BTreeSet<&'static str>> = BTreeMap::new();
     for acl in bindings {
-        let subject =
-            (acl.resource_type, acl.resource_name.as_str(), acl.pattern_type, acl.permission, acl.host.as_str());
+        let subject = (acl.resource_type, &*acl.resource_name, acl.pattern_type, acl.permission, &*acl.host);
         subjects.entry(subject).or_default().insert(acl.operation.as_str());
     }
     let rules = subjects

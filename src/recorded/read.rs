@@ -1,6 +1,7 @@
 //! The observed state from files.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -351,9 +352,9 @@ fn parse_rule(principal: &Principal, rule: &AclRule) -> Result<Vec<AclBinding>, 
         Some("prefix") => PatternType::Prefixed,
         Some(other) => return Err(format!("`{other}` is no pattern type")),
     };
-    let resource_name = match (&rule.resource.name, resource_type) {
-        (Some(name), _) => name.clone(),
-        (None, AclResourceType::Cluster) => CLUSTER_RESOURCE_NAME.to_owned(),
+    let resource_name: Arc<str> = match (&rule.resource.name, resource_type) {
+        (Some(name), _) => name.as_str().into(),
+        (None, AclResourceType::Cluster) => CLUSTER_RESOURCE_NAME.into(),
         (
             None,
             AclResourceType::Topic
@@ -374,7 +375,7 @@ fn parse_rule(principal: &Principal, rule: &AclRule) -> Result<Vec<AclBinding>, 
                 resource_type,
                 pattern_type,
                 resource_name: resource_name.clone(),
-                host: host.clone(),
+                host: host.as_str().into(),
             });
         }
     }

@@ -103,6 +103,7 @@ fn acl() -> impl Strategy<Value = AclBinding> {
             "principals follow a rule",
             |(principal, permission, operation, resource_type, pattern_type, resource_name, host)| {
                 let principal = Principal::parse(&principal).ok()?;
+                let (resource_name, host) = (resource_name.into(), host.into());
                 Some(AclBinding { principal, permission, operation, resource_type, pattern_type, resource_name, host })
             },
         )

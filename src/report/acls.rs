@@ -63,7 +63,7 @@ fn target(binding: &AclBinding) -> String {
     match (binding.resource_type, binding.pattern_type) {
         (AclResourceType::Cluster, _) => "on the cluster".to_owned(),
         (kind, PatternType::Prefixed) => format!("on every {kind} that starts with {name}"),
-        (kind, PatternType::Literal) if binding.resource_name == "*" => format!("on every {kind}"),
+        (kind, PatternType::Literal) if &*binding.resource_name == "*" => format!("on every {kind}"),
         (kind, PatternType::Literal) => format!("on {kind} {name}"),
     }
 }

@@ -206,7 +206,7 @@ pub(super) fn of_action(action: &Action) -> Drift {
         fields: action.fields.clone(),
         note: action.note.clone(),
         affected: affected(action),
-        file: action.location.as_ref().map(|location| location.file.clone()),
+        file: action.location.as_ref().map(|location| location.file.to_string()),
         name: action.name.clone(),
         repair: action.action,
     }

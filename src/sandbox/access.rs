@@ -54,7 +54,7 @@ pub(crate) fn create_acl(state: &ObservedState, acl: &AclBinding) -> Result<Writ
     if acl.resource_name.is_empty() {
         return Err(refused("INVALID_REQUEST", "Invalid empty resource name"));
     }
-    if acl.resource_type == AclResourceType::Cluster && acl.resource_name != CLUSTER_RESOURCE_NAME {
+    if acl.resource_type == AclResourceType::Cluster && &*acl.resource_name != CLUSTER_RESOURCE_NAME {
         let message = format!("The only valid name for the CLUSTER resource is {CLUSTER_RESOURCE_NAME}");
         return Err(refused("INVALID_REQUEST", message));
     }

@@ -110,8 +110,8 @@ fn acls() -> impl Strategy<Value = BTreeSet<AclBinding>> {
                 operation,
                 resource_type,
                 pattern_type: if whole { PatternType::Literal } else { pattern_type },
-                resource_name: if whole { "kafka-cluster".to_owned() } else { resource_name },
-                host: host.to_owned(),
+                resource_name: if whole { "kafka-cluster".into() } else { resource_name.into() },
+                host: host.into(),
             }
         });
     proptest::collection::btree_set(acl, 0..12)

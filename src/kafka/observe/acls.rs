@@ -1,9 +1,11 @@
 //! Every ACL binding, in one answer.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use kafka_protocol::messages::describe_acls_response::{AclDescription, DescribeAclsResource};
 use kafka_protocol::messages::{DescribeAclsRequest, DescribeAclsResponse};
+use kafka_protocol::protocol::StrBytes;
 
 use super::{Part, knowledge};
 use crate::domain::acl::{AclBinding, AclOperation, AclPermission, AclResourceType, PatternType};
@@ -43,9 +45,11 @@ fn bindings(answer: DescribeAclsResponse) -> Result<Bindings, String> {
         return Err(describe_error(answer.error_code, answer.error_message.as_deref()));
     }
     let mut read = Bindings { bindings: BTreeSet::new(), skipped: 0 };
+    let mut texts = Texts::default();
     for resource in answer.resources {
+        let name: Arc<str> = resource.resource_name.as_str().into();
         for acl in &resource.acls {
-            match binding(&resource, acl) {
+            match binding(&resource, &name, acl, &mut texts) {
                 Some(binding) => {
                     read.bindings.insert(binding);
                 }
@@ -56,22 +60,47 @@ fn bindings(answer: DescribeAclsResponse) -> Result<Bindings, String> {
     Ok(read)
 }
 
-fn binding(resource: &DescribeAclsResource, acl: &AclDescription) -> Option<AclBinding> {
+/// What many bindings have in common, each kept once.
+#[derive(Default)]
+struct Texts {
+    principals: HashMap<StrBytes, Principal>,
+    hosts: HashMap<StrBytes, Arc<str>>,
+}
+
+impl Texts {
+    fn principal(&mut self, raw: &StrBytes) -> Option<Principal> {
+        if let Some(known) = self.principals.get(raw) {
+            return Some(known.clone());
+        }
+        let principal = Principal::parse(raw).ok()?;
+        self.principals.insert(raw.clone(), principal.clone());
+        Some(principal)
+    }
+
+    fn host(&mut self, raw: &StrBytes) -> Arc<str> {
+        Arc::clone(self.hosts.entry(raw.clone()).or_insert_with(|| raw.as_str().into()))
+    }
+}
+
+fn binding(
+    resource: &DescribeAclsResource,
+    name: &Arc<str>,
+    acl: &AclDescription,
+    texts: &mut Texts,
+) -> Option<AclBinding> {
     Some(AclBinding {
-        principal: Principal::parse(&acl.principal).ok()?,
+        principal: texts.principal(&acl.principal)?,
         permission: AclPermission::from_wire(acl.permission_type)?,
         operation: AclOperation::from_wire(acl.operation)?,
         resource_type: AclResourceType::from_wire(resource.resource_type)?,
         pattern_type: PatternType::from_wire(resource.pattern_type)?,
-        resource_name: resource.resource_name.to_string(),
-        host: acl.host.to_string(),
+        resource_name: Arc::clone(name),
+        host: texts.host(&acl.host),
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use kafka_protocol::protocol::StrBytes;
-
     use super::*;
 
     fn answer(operations: &[i8]) -> DescribeAclsResponse {

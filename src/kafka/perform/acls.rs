@@ -91,10 +91,10 @@ fn deleted(binding: &AclBinding, result: &DeleteAclsFilterResult) -> Reply {
 
 fn is(binding: &AclBinding, acl: &DeleteAclsMatchingAcl) -> bool {
     acl.resource_type == binding.resource_type.wire_id()
-        && acl.resource_name.as_str() == binding.resource_name
+        && acl.resource_name.as_str() == &*binding.resource_name
         && acl.pattern_type == binding.pattern_type.wire_id()
         && acl.principal.as_str() == binding.principal.as_str()
-        && acl.host.as_str() == binding.host
+        && acl.host.as_str() == &*binding.host
         && acl.operation == binding.operation.wire_id()
         && acl.permission_type == binding.permission.wire_id()
 }
@@ -112,8 +112,8 @@ mod tests {
             operation: AclOperation::Read,
             resource_type: AclResourceType::Topic,
             pattern_type: PatternType::Prefixed,
-            resource_name: "orders".to_owned(),
-            host: "*".to_owned(),
+            resource_name: "orders".into(),
+            host: "*".into(),
         }
     }
 

@@ -135,9 +135,9 @@ fn layers_merge_and_remove() {
     let topic = state.topics.values().next().expect("one topic");
     assert_eq!((topic.value.partitions, topic.value.replication_factor), (Some(3), Some(2)));
     assert_eq!(topic.value.config.keys().collect::<Vec<_>>(), ["segment.ms"]);
-    assert_eq!(topic.location.file, "base/a.yaml");
-    assert_eq!(topic.field_location("replicationFactor").file, "prod/a.yaml");
-    assert_eq!(state.documents[0].location.file, "prod/a.yaml");
+    assert_eq!(&*topic.location.file, "base/a.yaml");
+    assert_eq!(topic.field_location("replicationFactor").file.as_ref(), "prod/a.yaml");
+    assert_eq!(&*state.documents[0].location.file, "prod/a.yaml");
 }
 
 #[test]

@@ -30,8 +30,8 @@ impl<'a> Gathered<'a> {
                 binding.permission,
                 binding.resource_type,
                 binding.pattern_type,
-                binding.resource_name.as_str(),
-                binding.host.as_str(),
+                &*binding.resource_name,
+                &*binding.host,
                 declared.management,
             );
             let position = *known.entry(key).or_insert_with(|| {

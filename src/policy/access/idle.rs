@@ -56,7 +56,7 @@ pub(super) fn denies(grants: &[Grant<'_>], live: Option<&BTreeSet<AclBinding>>) 
 
 impl<'a> Allows<'a> {
     fn add(&mut self, binding: &'a AclBinding) {
-        let (name, host) = (binding.resource_name.as_str(), Clients::of(&binding.host));
+        let (name, host) = (&*binding.resource_name, Clients::of(&binding.host));
         self.hosts.insert(&binding.host, host);
         match binding.pattern_type {
             PatternType::Literal if name == EVERY_NAME => self.every_name.push(host),
@@ -70,7 +70,7 @@ impl<'a> Allows<'a> {
 
     /// Says whether some request is both allowed here and denied there.
     fn overlap(&self, deny: &AclBinding) -> bool {
-        let name = deny.resource_name.as_str();
+        let name = &*deny.resource_name;
         let denied = Clients::of(&deny.host);
         let on_host = |hosts: &Vec<Clients<'_>>| hosts.iter().any(|host| host.overlap(denied));
         let below = |names: &BTreeMap<&str, Vec<Clients<'_>>>| {

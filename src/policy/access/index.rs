@@ -48,7 +48,7 @@ impl<'a> Index<'a> {
 
     fn add(&mut self, position: usize, binding: &'a AclBinding) {
         let shape = self.shapes.entry((binding.principal.as_str(), binding.resource_type)).or_default();
-        shape.has_every_name |= binding.resource_name == EVERY_NAME;
+        shape.has_every_name |= &*binding.resource_name == EVERY_NAME;
         if binding.pattern_type == PatternType::Prefixed {
             shape.prefix_lengths.insert(binding.resource_name.len());
         }
@@ -63,7 +63,7 @@ impl<'a> Index<'a> {
                 binding.resource_type,
                 binding.operation,
                 binding.pattern_type,
-                binding.resource_name.as_str(),
+                &*binding.resource_name,
                 host,
             );
             self.positions.entry(key).or_insert(position);
@@ -84,7 +84,7 @@ impl<'a> Index<'a> {
             let blocks = shape.block_lengths.iter().filter_map(|length| {
                 block.filter(|block| *length <= block.length()).map(|block| Host::Block(block.shortened(*length)))
             });
-            let own = (binding.host != ANY_HOST).then_some(Host::Text(&binding.host));
+            let own = (&*binding.host != ANY_HOST).then_some(Host::Text(&binding.host));
             let hosts: Vec<Host<'_>> = [Host::Text(ANY_HOST)].into_iter().chain(blocks).chain(own).collect();
             for (pattern, name) in patterns_over(binding, shape) {
                 for operation in operations {
@@ -103,7 +103,7 @@ impl<'a> Index<'a> {
 
 /// The patterns that match every name that the binding's own matches, the widest first.
 fn patterns_over<'b>(binding: &'b AclBinding, shape: &Shape) -> Vec<(PatternType, &'b str)> {
-    let name = binding.resource_name.as_str();
+    let name = &*binding.resource_name;
     let mut patterns = Vec::new();
     if shape.has_every_name {
         patterns.push((PatternType::Literal, EVERY_NAME));

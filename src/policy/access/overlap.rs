@@ -97,7 +97,7 @@ impl<'a> Groups<'a> {
         let key = [position, by].map(|position| {
             let binding = grants[position].binding;
             let (principal, name, host) = (binding.principal.as_str(), &binding.resource_name, &binding.host);
-            (principal, binding.resource_type, binding.pattern_type, name.as_str(), host.as_str())
+            (principal, binding.resource_type, binding.pattern_type, &**name, &**host)
         });
         let pair = self.0.entry(key).or_insert_with(|| Pair { acl: position, operations: Vec::new(), by });
         pair.operations.push(grants[position].binding.operation.as_str());

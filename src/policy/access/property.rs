@@ -55,14 +55,14 @@ fn in_block(block: &str, host: &str) -> bool {
 /// Kafka's `StandardAuthorizer` on one binding, written down as it is described.
 fn matches(binding: &AclBinding, (principal, host, operation, name): &Request) -> bool {
     let by_principal = binding.principal.as_str() == *principal || binding.principal.as_str() == "User:*";
-    let by_host = match binding.host.as_str() {
+    let by_host = match &*binding.host {
         "*" => true,
         block if block.contains('/') => in_block(block, host),
         one => one == *host,
     };
     let by_name = match binding.pattern_type {
-        PatternType::Literal => binding.resource_name == *name || binding.resource_name == "*",
-        PatternType::Prefixed => name.starts_with(&binding.resource_name),
+        PatternType::Literal => *binding.resource_name == **name || &*binding.resource_name == "*",
+        PatternType::Prefixed => name.starts_with(&*binding.resource_name),
     };
     let implied = match operation {
         AclOperation::Describe => [AclOperation::Read, AclOperation::Write, AclOperation::Delete, AclOperation::Alter]
@@ -95,8 +95,8 @@ fn spelled_out_beside(wide: &AclBinding, narrow: &AclBinding) -> bool {
         "10.7.0.0/8" => "10.0.0.0/8".to_owned(),
         other => other.to_owned(),
     };
-    let same = AclBinding { operation: narrow.operation, host: host(&wide.host), ..wide.clone() };
-    same == AclBinding { host: host(&narrow.host), ..narrow.clone() }
+    let same = AclBinding { operation: narrow.operation, host: host(&wide.host).into(), ..wide.clone() };
+    same == AclBinding { host: host(&narrow.host).into(), ..narrow.clone() }
         && ![AclOperation::All, narrow.operation].contains(&wide.operation)
 }
 
@@ -127,8 +127,8 @@ fn binding() -> impl Strategy<Value = AclBinding> {
             operation,
             resource_type: AclResourceType::Topic,
             pattern_type,
-            resource_name: name.to_owned(),
-            host: if any_host { "*" } else { host }.to_owned(),
+            resource_name: name.into(),
+            host: if any_host { "*" } else { host }.into(),
         },
     )
 }

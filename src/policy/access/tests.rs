@@ -24,8 +24,8 @@ fn acl(text: &str) -> AclBinding {
         operation: AclOperation::parse(operation).expect("valid"),
         resource_type: AclResourceType::parse(resource_type).expect("valid"),
         pattern_type: PatternType::parse(pattern_type).expect("valid"),
-        resource_name: (*name).to_owned(),
-        host: "*".to_owned(),
+        resource_name: (*name).into(),
+        host: "*".into(),
     }
 }
 
@@ -53,7 +53,7 @@ fn live(topics: &[&str]) -> ObservedState {
 
 /// The names of the resources at the positions that facts give.
 fn names(facts: &[Fact<'_>], grants: &[Grant<'_>]) -> Vec<String> {
-    facts.iter().map(|fact| grants[fact.acl].binding.resource_name.clone()).collect()
+    facts.iter().map(|fact| grants[fact.acl].binding.resource_name.to_string()).collect()
 }
 
 #[test]

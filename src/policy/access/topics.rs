@@ -39,7 +39,7 @@ pub(super) fn without_topic(
     let mut found: BTreeMap<(&str, PatternType, &str), Fact<'static>> = BTreeMap::new();
     for (position, grant) in grants.iter().enumerate() {
         let binding = grant.binding;
-        let name = binding.resource_name.as_str();
+        let name = &*binding.resource_name;
         let is_on_topics = grant.judged
             && binding.permission == AclPermission::Allow
             && binding.resource_type == AclResourceType::Topic
@@ -69,7 +69,7 @@ fn may_create(allows: &Index<'_>, binding: &AclBinding) -> bool {
     let on_cluster = AclBinding {
         resource_type: AclResourceType::Cluster,
         pattern_type: PatternType::Literal,
-        resource_name: CLUSTER_RESOURCE_NAME.to_owned(),
+        resource_name: CLUSTER_RESOURCE_NAME.into(),
         ..binding.clone()
     };
     allows.wider(binding, operations, |_| true).is_some()
@@ -100,7 +100,7 @@ struct Covered<'a> {
 
 impl<'a> Covered<'a> {
     fn add(&mut self, binding: &'a AclBinding) {
-        let name = binding.resource_name.as_str();
+        let name = &*binding.resource_name;
         match binding.pattern_type {
             PatternType::Literal if name == EVERY_NAME => self.every_name = true,
             PatternType::Literal => drop(self.literals.insert(name)),
@@ -137,12 +137,11 @@ pub(super) fn first_on_resource<'a>(
     let mut found: BTreeMap<(AclResourceType, PatternType, &str), Option<Fact<'a>>> = BTreeMap::new();
     for (position, grant) in grants.iter().enumerate() {
         let binding = grant.binding;
-        let (resource_type, pattern, name) =
-            (binding.resource_type, binding.pattern_type, binding.resource_name.as_str());
+        let (resource_type, pattern, name) = (binding.resource_type, binding.pattern_type, &*binding.resource_name);
         let gives_everybody_everything = binding.permission == AclPermission::Allow
             && binding.principal.as_str() == EVERYBODY
             && binding.operation == AclOperation::All
-            && binding.host == "*";
+            && &*binding.host == "*";
         let key = (resource_type, pattern, name);
         if !grant.judged || gives_everybody_everything || found.contains_key(&key) || live.contains(binding) {
             continue;

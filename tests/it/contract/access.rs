@@ -89,8 +89,8 @@ fn binding(principal: &str, resource_type: AclResourceType, name: &str, operatio
         operation,
         resource_type,
         pattern_type: PatternType::Literal,
-        resource_name: name.to_owned(),
-        host: "*".to_owned(),
+        resource_name: name.into(),
+        host: "*".into(),
     }
 }
 
