@@ -12,3 +12,10 @@ pub struct CodeDoc {
     /// What to do about it, in sentences.
     pub fix: &'static str,
 }
+
+impl CodeDoc {
+    /// Writes down an entry of a table.
+    pub const fn new(code: &'static str, title: &'static str, explanation: &'static str, fix: &'static str) -> Self {
+        Self { code, title, explanation, fix }
+    }
+}
