@@ -11,7 +11,7 @@ deletes(topic) if not topic.config["cleanup.policy"]
 deletes(topic) if deleting[topic.config["cleanup.policy"]]
 
 # Topics that Kafka only compacts.
-compacted_only := effective.having("cleanup.policy", compacting - deleting)
+compacted_only := effective.having("config.cleanup.policy", compacting - deleting)
 
 compacting := {text |
 	some text in texts
@@ -23,4 +23,4 @@ deleting := {text |
 	contains(text, "delete")
 }
 
-texts := effective.texts("cleanup.policy")
+texts := effective.texts("config.cleanup.policy")

@@ -156,8 +156,4 @@ below(key, minimum) := [sprintf("broker %v (%s)", [broker.id, value]) |
 	effective.number(value) < minimum
 ]
 
-leaves_to_brokers(key) := [topic.name |
-	some topic in input.desired.topics
-	not topic.config[key]
-	effective.judged(topic)
-]
+leaves_to_brokers(key) := effective.lacking(concat(".", ["config", key]))

@@ -17,9 +17,7 @@ import data.driftless.effective
 # - ref: https://kafka.apache.org/documentation/#compaction
 warn contains finding if {
 	some key in ["delete.retention.ms", "max.compaction.lag.ms", "min.cleanable.dirty.ratio", "min.compaction.lag.ms"]
-	some topic in input.desired.topics
-	topic.config[key]
-	effective.judged(topic)
+	some topic in effective.setting(concat(".", ["config", key]))
 	not cleanup_policies.compacts(topic)
 	finding := {
 		"code": "compaction-config-without-effect",

@@ -17,10 +17,10 @@ import data.driftless.effective
 deny contains finding if {
 	list := input.environment.parameters.allowedCompressionTypes
 	refused := {text |
-		some text in effective.texts("compression.type")
+		some text in effective.texts("config.compression.type")
 		not trim_space(text) in list
 	}
-	some topic in effective.having("compression.type", refused)
+	some topic in effective.having("config.compression.type", refused)
 	finding := {
 		"code": "compression-type-not-allowed",
 		"resource": topic.id,

@@ -16,10 +16,11 @@ import data.driftless.effective
 deny contains finding if {
 	list := input.environment.parameters.allowedTopicConfigs
 	allowed := {key | some key in list}
-	some topic in input.desired.topics
-	some key, _ in topic.config
+	some field, _ in input.desired.topicsBy
+	startswith(field, "config.")
+	key := trim_prefix(field, "config.")
 	not allowed[key]
-	effective.judged(topic)
+	some topic in effective.setting(field)
 	finding := {
 		"code": "topic-config-not-allowed",
 		"resource": topic.id,
@@ -41,9 +42,7 @@ deny contains finding if {
 # - ref: https://kafka.apache.org/documentation/#topicconfigs
 deny contains finding if {
 	some key in input.environment.parameters.requiredTopicConfigs
-	some topic in input.desired.topics
-	not topic.config[key]
-	effective.judged(topic)
+	some topic in effective.lacking(concat(".", ["config", key]))
 	finding := {
 		"code": "topic-config-missing",
 		"resource": topic.id,

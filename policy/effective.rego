@@ -19,15 +19,35 @@ git_default(key) := value if {
 	value := scope.config[key]
 }
 
-# The texts that topics have as values of a config: a few texts stand for thousands of topics.
-texts(key) := {topic.config[key] | some topic in input.desired.topics}
+# The texts that topics have in a field (`replicas`, `config.KEY`): a few texts stand for thousands of topics, and topics that
+# do not have the field are never looked at.
+texts(field) := object.keys(object.get(input.desired.topicsBy, field, {}))
 
-# The judged topics that have one of these texts. Where there are no texts, no topic is looked at.
-having(key, wanted) := [topic |
-	some topic in input.desired.topics
-	wanted[topic.config[key]]
+# The judged topics that have one of these texts.
+having(field, wanted) := [topic |
+	some text in wanted
+	some position in input.desired.topicsBy[field][text]
+	topic := input.desired.topics[position]
 	judged(topic)
-] if count(wanted) > 0
+]
+
+# The judged topics that have the field.
+setting(field) := having(field, texts(field))
+
+# The judged topics that do not have it.
+lacking(field) := [] if count(input.desired.topics) == number_setting(field)
+
+lacking(field) := [topic |
+	have := {position |
+		some positions in input.desired.topicsBy[field]
+		some position in positions
+	}
+	some position, topic in input.desired.topics
+	not have[position]
+	judged(topic)
+] if count(input.desired.topics) > number_setting(field)
+
+number_setting(field) := sum([count(positions) | some positions in object.get(input.desired.topicsBy, field, {})])
 
 is_true(text) if lower(trim_space(text)) == "true"
 

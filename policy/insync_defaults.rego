@@ -4,13 +4,9 @@ package driftless.insync_defaults
 import data.driftless.effective
 
 # What the topics of this environment say, as a number by its text: a few texts stand for thousands of topics.
-own_min_insync := {text: effective.number(text) | some text in effective.texts("min.insync.replicas")}
+own_min_insync := {text: effective.number(text) | some text in effective.texts("config.min.insync.replicas")}
 
-inherits_min_insync := [topic |
-	some topic in input.desired.topics
-	not topic.config["min.insync.replicas"]
-	effective.judged(topic)
-]
+inherits_min_insync := effective.lacking("config.min.insync.replicas")
 
 # A default in git is what the brokers will have. It stands beside the brokers' own values in git, and instead of
 # what the cluster has now.

@@ -55,8 +55,6 @@ warn contains finding if {
 }
 
 sized contains pair if {
-	some topic in input.desired.topics
-	text := topic.config["max.message.bytes"]
-	effective.judged(topic)
-	pair := [topic, effective.number(text)]
+	some topic in effective.setting("config.max.message.bytes")
+	pair := [topic, effective.number(topic.config["max.message.bytes"])]
 }

@@ -90,7 +90,7 @@ below_minimum contains judged if {
 		some text, value in insync_defaults.own_min_insync
 		value < effective.minimum_insync_replicas
 	}
-	some topic in effective.having("min.insync.replicas", low)
+	some topic in effective.having("config.min.insync.replicas", low)
 	value := insync_defaults.own_min_insync[topic.config["min.insync.replicas"]]
 	judged := [topic, value, "in its manifest"]
 }
@@ -103,11 +103,12 @@ below_minimum contains judged if {
 }
 
 not_below_factor contains judged if {
-	values := insync_defaults.own_min_insync
-	some topic in input.desired.topics
-	values[topic.config["min.insync.replicas"]] >= topic.replicas
-	value := values[topic.config["min.insync.replicas"]]
-	effective.judged(topic)
+	some text, value in insync_defaults.own_min_insync
+
+	# Most often no topic has so few replicas.
+	value >= min({to_number(factor) | some factor in effective.texts("replicas")})
+	some topic in effective.having("config.min.insync.replicas", {text})
+	value >= topic.replicas
 	judged := [topic, value, "in its manifest", topic.replicas]
 }
 

@@ -68,9 +68,7 @@ deny contains finding if {
 # related_resources:
 # - ref: https://kafka.apache.org/documentation/#brokerconfigs_num.partitions
 warn contains finding if {
-	some topic in input.desired.topics
-	not topic.partitions
-	effective.judged(topic)
+	some topic in effective.lacking("partitions")
 	not input.cluster.topics[topic.name]
 	not input.cluster.unknownTopics[topic.name]
 	finding := {

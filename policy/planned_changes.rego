@@ -146,7 +146,7 @@ retention_keys := {
 
 kept_whatever contains topic.name if some topic in cleanup_policies.compacted_only
 
-compacted contains topic.name if some topic in effective.having("cleanup.policy", cleanup_policies.compacting)
+compacted contains topic.name if some topic in effective.having("config.cleanup.policy", cleanup_policies.compacting)
 
 # More than any number: what a negative value, or a value that nobody knows, stands for.
 unlimited := 9223372036854775807

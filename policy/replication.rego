@@ -42,9 +42,11 @@ deny contains finding if {
 deny contains finding if {
 	brokers := count(input.cluster.brokers)
 	brokers > 0
-	some topic in input.desired.topics
-	topic.replicas > brokers
-	effective.judged(topic)
+	above := {text |
+		some text in effective.texts("replicas")
+		to_number(text) > brokers
+	}
+	some topic in effective.having("replicas", above)
 	not has_its_replicas(topic)
 	finding := {
 		"code": "replication-above-brokers",
@@ -98,11 +100,13 @@ warn contains finding if {
 	}
 	racks := count({broker.rack | some broker in input.cluster.brokers})
 	brokers := count(input.cluster.brokers)
-	some topic in input.desired.topics
-	topic.replicas > racks
-	topic.replicas <= brokers
-	topic.replicas % racks != 0
-	effective.judged(topic)
+	uneven := {text |
+		some text in effective.texts("replicas")
+		to_number(text) > racks
+		to_number(text) <= brokers
+		to_number(text) % racks != 0
+	}
+	some topic in effective.having("replicas", uneven)
 	not has_its_replicas(topic)
 	finding := {
 		"code": "replication-above-racks",
@@ -117,10 +121,11 @@ warn contains finding if {
 }
 
 below_minimum contains judged if {
-	minimum := effective.minimum_replication_factor
-	some topic in input.desired.topics
-	topic.replicas < minimum
-	effective.judged(topic)
+	low := {text |
+		some text in effective.texts("replicas")
+		to_number(text) < effective.minimum_replication_factor
+	}
+	some topic in effective.having("replicas", low)
 	judged := [topic, topic.replicas, "in its manifest"]
 }
 

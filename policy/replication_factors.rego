@@ -3,12 +3,8 @@ package driftless.replication_factors
 
 import data.driftless.effective
 
-# Topics that say nothing, by name: the others are judged without a call of a function each, and are most.
-inherits_replication_factor := {topic.name: topic |
-	some topic in input.desired.topics
-	not topic.replicas
-	effective.judged(topic)
-}
+# Topics that say nothing, by name.
+inherits_replication_factor := {topic.name: topic | some topic in effective.lacking("replicas")}
 
 # What they have: the topic as it is on the cluster, else what the brokers give to new topics.
 inherited_replication_factor[name] := input.cluster.topics[name].replicas if some name, _ in inherits_replication_factor

@@ -17,7 +17,7 @@ import data.driftless.effective
 # - ref: https://kafka.apache.org/documentation/#topicconfigs_retention.ms
 deny contains finding if {
 	minimum := input.environment.parameters.minimumRetentionMs
-	some [topic, value, source] in retained
+	some [topic, value, source] in retained(minimum)
 	value >= 0
 	value < minimum
 	finding := {
@@ -45,7 +45,7 @@ deny contains finding if {
 # - ref: https://kafka.apache.org/documentation/#topicconfigs_retention.ms
 deny contains finding if {
 	maximum := input.environment.parameters.maximumRetentionMs
-	some [topic, value, source] in retained
+	some [topic, value, source] in retained(maximum)
 	exceeds(value, maximum)
 	finding := {
 		"code": "retention-above-maximum",
@@ -134,31 +134,24 @@ warn contains finding if {
 	}
 }
 
-# Topics that remove old records, and when.
-retained contains judged if {
-	some topic in input.desired.topics
-	text := topic.config["retention.ms"]
-	effective.judged(topic)
+# Topics that remove old records, and when. A function, as nothing is to be looked at where no parameter asks for it.
+retained(_) := {[topic, effective.number(topic.config["retention.ms"]), "by its manifest"] |
+	some topic in effective.setting("config.retention.ms")
 	cleanup_policies.deletes(topic)
-	judged := [topic, effective.number(text), "by its manifest"]
-}
-
-retained contains judged if {
+} | {[topic, effective.number(text), "by the cluster's default"] |
 	some text in input.cluster.topicDefaults["retention.ms"]
-	some topic in input.desired.topics
-	not topic.config["retention.ms"]
-	effective.judged(topic)
+	some topic in effective.lacking("config.retention.ms")
 	cleanup_policies.deletes(topic)
-	judged := [topic, effective.number(text), "by the cluster's default"]
 }
 
 unbounded contains judged if {
 	not input.environment.parameters.maximumRetentionMs
 	negative := {text |
-		some text in effective.texts("retention.ms")
+		some text in effective.texts("config.retention.ms")
+		contains(text, "-")
 		effective.number(text) < 0
 	}
-	some topic in effective.having("retention.ms", negative)
+	some topic in effective.having("config.retention.ms", negative)
 	trim_space(object.get(topic.config, "cleanup.policy", "delete")) == "delete"
 	retention_bytes(topic) < 0
 	judged := [topic, "config.retention.ms", "`retention.ms` is negative and `retention.bytes` is not set"]
@@ -169,7 +162,7 @@ unbounded contains judged if {
 		some text in cleanup_policies.texts
 		trim_space(text) == ""
 	}
-	some topic in effective.having("cleanup.policy", empty)
+	some topic in effective.having("config.cleanup.policy", empty)
 	judged := [topic, "config.cleanup.policy", "`cleanup.policy` is empty"]
 }
 

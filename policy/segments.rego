@@ -41,10 +41,8 @@ warn contains finding if {
 # related_resources:
 # - ref: https://kafka.apache.org/documentation/#topicconfigs_preallocate
 warn contains finding if {
-	some topic in input.desired.topics
-	text := topic.config.preallocate
-	effective.is_true(text)
-	effective.judged(topic)
+	some topic in effective.setting("config.preallocate")
+	effective.is_true(topic.config.preallocate)
 	finding := {
 		"code": "preallocate-enabled",
 		"resource": topic.id,
@@ -55,11 +53,9 @@ warn contains finding if {
 }
 
 oversized contains judged if {
-	some topic in input.desired.topics
-	text := topic.config["retention.bytes"]
-	effective.judged(topic)
+	some topic in effective.setting("config.retention.bytes")
 	cleanup_policies.deletes(topic)
-	kept := effective.number(text)
+	kept := effective.number(topic.config["retention.bytes"])
 	kept >= 0
 	size := effective.number(object.get(topic.config, "segment.bytes", "1073741824"))
 	size > kept
@@ -67,13 +63,11 @@ oversized contains judged if {
 }
 
 oversized contains judged if {
-	some topic in input.desired.topics
-	text := topic.config["segment.ms"]
-	effective.judged(topic)
+	some topic in effective.setting("config.segment.ms")
 	cleanup_policies.deletes(topic)
 	kept := effective.number(topic.config["retention.ms"])
 	kept >= 0
-	size := effective.number(text)
+	size := effective.number(topic.config["segment.ms"])
 	size > kept
 	judged := [topic, "segment.ms", "retention.ms", size, kept]
 }

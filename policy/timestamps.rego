@@ -75,8 +75,6 @@ warn contains finding if {
 
 limited contains limit if {
 	some key in ["message.timestamp.after.max.ms", "message.timestamp.before.max.ms"]
-	some topic in input.desired.topics
-	text := topic.config[key]
-	effective.judged(topic)
-	limit := [topic, key, effective.number(text)]
+	some topic in effective.setting(concat(".", ["config", key]))
+	limit := [topic, key, effective.number(topic.config[key])]
 }

@@ -14,10 +14,8 @@ import data.driftless.effective
 # related_resources:
 # - ref: https://kafka.apache.org/documentation/#topicconfigs_unclean.leader.election.enable
 deny contains finding if {
-	some topic in input.desired.topics
-	text := topic.config["unclean.leader.election.enable"]
-	effective.is_true(text)
-	effective.judged(topic)
+	some topic in effective.setting("config.unclean.leader.election.enable")
+	effective.is_true(topic.config["unclean.leader.election.enable"])
 	finding := {
 		"code": "unclean-leader-election",
 		"resource": topic.id,

@@ -4,6 +4,7 @@ mod daemon;
 mod events;
 mod lease;
 mod pull_requests;
+mod rest;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};

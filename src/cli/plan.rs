@@ -57,7 +57,10 @@ pub(super) async fn run(arguments: &PlanArgs, console: &Console) -> Result<Exit,
     console.warnings(&loaded.warnings);
     session.note_missing_record(console)?;
     console.data(&render(&planned.plan, arguments.output, Detail::Short))?;
-    Ok(exit(&planned.plan, arguments.detailed_exitcode))
+    let exit = exit(&planned.plan, arguments.detailed_exitcode);
+    // The process ends: to give back piece by piece what a large environment takes costs a tenth of a second.
+    std::mem::forget((planned, loaded));
+    Ok(exit)
 }
 
 impl PlanArgs {

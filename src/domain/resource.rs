@@ -1,5 +1,6 @@
 //! The identity of everything that driftless can own.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -69,12 +70,18 @@ pub enum ResourceId {
     RuleGroup(RuleGroupId),
 }
 
-fn encode(part: &str) -> String {
-    part.replace('%', "%25").replace('/', "%2F")
+fn encode(part: &str) -> Cow<'_, str> {
+    match part.contains(['%', '/']) {
+        true => part.replace('%', "%25").replace('/', "%2F").into(),
+        false => part.into(),
+    }
 }
 
-fn decode(part: &str) -> String {
-    part.replace("%2F", "/").replace("%25", "%")
+fn decode(part: &str) -> Cow<'_, str> {
+    match part.contains('%') {
+        true => part.replace("%2F", "/").replace("%25", "%").into(),
+        false => part.into(),
+    }
 }
 
 impl ResourceId {
@@ -115,9 +122,10 @@ impl ResourceId {
             }
             ["quota", entity] => QuotaEntity::parse(entity).map(Self::Quota),
             ["broker-config", scope] => BrokerConfigScope::parse(scope).map(Self::BrokerConfig),
-            ["rule-group", namespace, group] => {
-                Some(Self::RuleGroup(RuleGroupId { namespace: decode(namespace), group: decode(group) }))
-            }
+            ["rule-group", namespace, group] => Some(Self::RuleGroup(RuleGroupId {
+                namespace: decode(namespace).into_owned(),
+                group: decode(group).into_owned(),
+            })),
             _ => None,
         }
     }
@@ -128,17 +136,23 @@ impl fmt::Display for ResourceId {
         match self {
             Self::Topic(name) => write!(formatter, "topic/{name}"),
             Self::User(name) => write!(formatter, "user/{}", encode(name.as_str())),
-            Self::Acl(acl) => write!(
-                formatter,
-                "acl/{}/{}/{}/{}/{}/{}/{}",
-                encode(acl.principal.as_str()),
-                acl.permission,
-                acl.operation,
-                acl.resource_type,
-                acl.pattern_type,
-                encode(&acl.resource_name),
-                encode(&acl.host)
-            ),
+            // Piece by piece: there are tens of thousands of them.
+            Self::Acl(acl) => {
+                formatter.write_str("acl/")?;
+                formatter.write_str(&encode(acl.principal.as_str()))?;
+                for word in [
+                    acl.permission.as_str(),
+                    acl.operation.as_str(),
+                    acl.resource_type.as_str(),
+                    acl.pattern_type.as_str(),
+                    &encode(&acl.resource_name),
+                    &encode(&acl.host),
+                ] {
+                    formatter.write_str("/")?;
+                    formatter.write_str(word)?;
+                }
+                Ok(())
+            }
             Self::Quota(entity) => write!(formatter, "quota/{entity}"),
             Self::BrokerConfig(scope) => write!(formatter, "broker-config/{scope}"),
             Self::RuleGroup(id) => write!(formatter, "rule-group/{}/{}", encode(&id.namespace), encode(&id.group)),

@@ -86,6 +86,9 @@ pub fn load(snapshot: &Snapshot, environment: &str, documents: Documents) -> (Op
     }
     resources::read_all(merged, &mut collector);
     let Collector { mut state, sink, .. } = collector;
+    // Maps that grew are half empty, and these may be large.
+    state.topics = std::mem::take(&mut state.topics).into_iter().collect();
+    state.acls = std::mem::take(&mut state.acls).into_iter().collect();
     state.ignore = file.ignore;
     state.parameters = settings.parameters.clone();
     state.parameter_locations = settings.parameter_locations.clone();

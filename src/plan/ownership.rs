@@ -68,8 +68,11 @@ pub(super) fn refuse_vanished_repository(input: PlanInput<'_>, draft: &mut Draft
         ));
         return;
     }
+    if input.options.prune != Prune::OwnedOnly || owned < FEW {
+        return;
+    }
     let kept = input.inventory.resources.keys().filter(|id| input.desired.declares(id)).count();
-    if input.options.prune == Prune::OwnedOnly && owned >= FEW && kept * 2 < owned {
+    if kept * 2 < owned {
         draft.findings.push(finding(
             "desired-state-shrunk",
             Severity::Deny,
@@ -211,28 +214,36 @@ fn standing(input: PlanInput<'_>, id: &ResourceId) -> Standing {
 fn candidates(input: PlanInput<'_>) -> BTreeSet<ResourceId> {
     let (desired, observed) = (input.desired, input.observed);
     let mut ids = BTreeSet::new();
-    ids.extend(
-        observed.topics.keys().filter(|name| !desired.topics.contains_key(*name)).cloned().map(ResourceId::Topic),
-    );
+    ids.extend(missing(observed.topics.keys(), desired.topics.keys()).cloned().map(ResourceId::Topic));
     if let Some(users) = observed.users.known() {
-        ids.extend(users.keys().filter(|name| !desired.users.contains_key(*name)).cloned().map(ResourceId::User));
+        ids.extend(missing(users.keys(), desired.users.keys()).cloned().map(ResourceId::User));
     }
     if let Some(acls) = observed.acls.known() {
-        ids.extend(acls.iter().filter(|binding| !desired.acls.contains_key(*binding)).cloned().map(ResourceId::Acl));
+        ids.extend(missing(acls.iter(), desired.acls.keys()).cloned().map(ResourceId::Acl));
     }
     if let Some(quotas) = observed.quotas.known() {
-        let undeclared = quotas.keys().filter(|entity| !desired.quotas.contains_key(*entity));
-        ids.extend(undeclared.cloned().map(ResourceId::Quota));
+        ids.extend(missing(quotas.keys(), desired.quotas.keys()).cloned().map(ResourceId::Quota));
     }
-    let scopes = observed.broker_configs.keys().filter(|scope| !desired.broker_configs.contains_key(*scope));
+    let scopes = missing(observed.broker_configs.keys(), desired.broker_configs.keys());
     ids.extend(scopes.copied().map(ResourceId::BrokerConfig));
     if let Some(groups) = observed.rule_groups.known() {
-        let undeclared = groups.keys().filter(|group| !desired.rule_groups.contains_key(*group));
-        ids.extend(undeclared.cloned().map(ResourceId::RuleGroup));
+        ids.extend(missing(groups.keys(), desired.rule_groups.keys()).cloned().map(ResourceId::RuleGroup));
     }
     let gone = input.inventory.resources.keys().filter(|id| !desired.declares(id));
     ids.extend(gone.cloned());
     ids
+}
+
+/// Returns the keys of one map that another lacks. Both are in order, so one walk along both finds them.
+fn missing<'k, K: Ord + 'k>(
+    keys: impl Iterator<Item = &'k K>,
+    others: impl Iterator<Item = &'k K>,
+) -> impl Iterator<Item = &'k K> {
+    let mut others = others.peekable();
+    keys.filter(move |key| {
+        while others.next_if(|other| other < key).is_some() {}
+        others.next_if_eq(key).is_none()
+    })
 }
 
 fn removal(input: PlanInput<'_>, wholes: &OwnedWholes<'_>, id: &ResourceId, found: &Fields, reason: Reason) -> Action {

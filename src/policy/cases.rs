@@ -6,11 +6,12 @@
 use std::collections::BTreeSet;
 
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::Pack;
 use super::access;
 use super::engine::PackEngine;
+use super::input;
 use super::limits::Budget;
 use crate::domain::desired::{DesiredState, Document};
 use crate::domain::diagnostic::Location;
@@ -51,14 +52,26 @@ impl Case {
         if let Some(patch) = &self.input {
             merge(&mut input, patch);
         }
-        if let Some(desired) = input.get_mut("desired").and_then(Value::as_object_mut)
-            && let Some(acls) = desired.get("acls").and_then(Value::as_array)
-            && !desired.contains_key("grants")
-        {
-            let grants = access::gather(acls);
-            desired.insert("grants".to_owned(), grants.into());
+        if let Some(desired) = input.get_mut("desired").and_then(Value::as_object_mut) {
+            follow(desired);
         }
         input
+    }
+}
+
+/// Adds what follows from the rest, unless the case says it.
+fn follow(desired: &mut Map<String, Value>) {
+    if let Some(acls) = desired.get("acls").and_then(Value::as_array)
+        && !desired.contains_key("grants")
+    {
+        let grants = access::gather(acls);
+        desired.insert("grants".to_owned(), grants.into());
+    }
+    if let Some(topics) = desired.get("topics")
+        && !desired.contains_key("topicsBy")
+    {
+        let by = input::topics_by(&regorus::Value::from(topics.clone()), &mut input::Values::default());
+        desired.insert("topicsBy".to_owned(), json!(by));
     }
 }
 

@@ -33,6 +33,7 @@ mod limits;
 mod loading;
 mod negation;
 mod parameters;
+mod prepared;
 mod qualify;
 mod reading;
 mod recursion;
@@ -45,7 +46,6 @@ pub mod trial;
 mod unknown_fields;
 mod words;
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::civil::Date;
@@ -59,10 +59,8 @@ pub use builtin::{builtin_pack, read_built_in_rules};
 pub use codes::CODES;
 pub use data::{is_case_path, is_data_path};
 pub use guide::{Guide, guides, page};
+pub use prepared::{Prepared, prepare_while};
 pub use rules::{RuleDoc, rules};
-
-use engine::{Judgement, PackEngine};
-use limits::Budget;
 
 /// Rego files that belong together.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -95,51 +93,15 @@ pub struct PolicyInput<'a> {
 /// How long all rules together may take.
 pub const TIME_LIMIT: Duration = Duration::from_secs(30);
 
-/// Judges, and returns every finding: those that deny first, then by resource, code and message. Waived findings are
-/// among them, marked as such. Same input, same findings in the same order.
+/// Judges, and returns every finding, as [`Prepared::judge`] does.
 pub fn judge(input: &PolicyInput<'_>) -> Vec<Finding> {
     judge_within(input, TIME_LIMIT)
 }
 
 /// Judges within another time limit.
 pub fn judge_within(input: &PolicyInput<'_>, limit: Duration) -> Vec<Finding> {
-    let budget = Budget::start(limit);
-    let (parameters, mut findings) = parameters::checked(input.desired);
-    let own = || PackEngine::load(input.packs).with_unknown_fields();
-    // Each with an engine of its own, and on a thread of its own.
-    let engines: [&(dyn Fn() -> PackEngine + Sync); 3] =
-        [&|| builtin::ENGINES[0].clone(), &|| builtin::ENGINES[1].clone(), &own];
-    let judge = |engine: PackEngine| judge_by(engine, input, &parameters, &budget);
-    let judged = std::thread::scope(|scope| {
-        let threads = engines.map(|engine| {
-            let thread = std::thread::Builder::new().name("policy".to_owned()).stack_size(limits::STACK);
-            thread.spawn_scoped(scope, move || judge(engine())).expect("the system has a thread for policy")
-        });
-        threads.map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-    });
-    let judged = judged.into_iter().flatten().collect();
-    findings.extend(exceptions::waive(judged, input));
-    findings.sort_by(|left, right| order(left).cmp(&order(right)));
-    findings.dedup();
-    findings
-}
-
-/// Judges by the rules of one engine, with an input that holds what they read.
-fn judge_by(
-    mut engine: PackEngine,
-    input: &PolicyInput<'_>,
-    parameters: &BTreeMap<String, serde_json::Value>,
-    budget: &Budget,
-) -> Vec<Judgement> {
-    let mut judged = engine.take_errors();
-    if engine.judges_whole() {
-        match input::whole(input, parameters, &engine.reading) {
-            Ok(value) => judged.extend(engine.judge_whole(value, input.desired, budget)),
-            Err(error) => judged.push(finding::broken_input(&error)),
-        }
-    }
-    judged.extend(engine.judge_documents(&input.desired.documents, input.desired, budget));
-    judged
+    let (prepared, ()) = prepare_while(input.desired, input.packs, || ());
+    prepared.judge_within(input.plan, input.observed, input.today, limit)
 }
 
 fn order(finding: &Finding) -> (Severity, &str, &str, Option<&crate::domain::diagnostic::Location>, &str) {

@@ -25,6 +25,13 @@ impl Reading {
         reading
     }
 
+    /// Returns what is read here or there.
+    pub(super) fn and(mut self, other: &Self) -> Self {
+        self.everything |= other.everything;
+        self.parts.extend(other.parts.iter().cloned());
+        self
+    }
+
     /// Says whether a part may be read.
     pub(super) fn reads(&self, part: &str) -> bool {
         self.everything || self.parts.contains(part)

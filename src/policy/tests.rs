@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil::{Date, date};
 use serde_json::json;
 
+use super::engine::PackEngine;
 use super::*;
 use crate::domain::desired::{Declared, Document, Management, PolicyException};
 use crate::domain::diagnostic::Location;

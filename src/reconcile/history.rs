@@ -1,8 +1,10 @@
 //! What the report branch says of the past.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::hash::Hash;
 
 use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
 
 use crate::domain::API_VERSION;
 use crate::domain::digest::sha256;
@@ -25,6 +27,8 @@ pub(super) const STATUS_FILE: &str = "status.json";
 pub struct History {
     /// What we own.
     pub inventory: Inventory,
+    /// Digest of the inventory as the branch holds it; empty when it holds none.
+    pub recorded: String,
     /// The revision that was last applied.
     pub last_applied_revision: Option<String>,
 }
@@ -36,9 +40,12 @@ impl History {
         let Some(branch) = branch else { return Ok(Self::default()) };
         let read = |path: &str| branch.read(path).map_err(PassError::Branch);
         let damaged = |file: &str, problem: String| PassError::History { file: file.to_owned(), problem };
-        let inventory = match read(INVENTORY_FILE)?.remove(INVENTORY_FILE) {
-            None => Inventory::default(),
-            Some(bytes) => parse_inventory(&bytes).map_err(|problem| damaged(INVENTORY_FILE, problem))?,
+        let (inventory, recorded) = match read(INVENTORY_FILE)?.remove(INVENTORY_FILE) {
+            None => (Inventory::default(), String::new()),
+            Some(bytes) => {
+                let inventory = parse_inventory(&bytes).map_err(|problem| damaged(INVENTORY_FILE, problem))?;
+                (inventory, sha256(bytes))
+            }
         };
         let last_applied_revision = match read(STATUS_FILE)?.remove(STATUS_FILE) {
             None => None,
@@ -48,7 +55,7 @@ impl History {
                 status.get("lastAppliedRevision").and_then(|revision| revision.as_str()).map(str::to_owned)
             }
         };
-        Ok(Self { inventory, last_applied_revision })
+        Ok(Self { inventory, recorded, last_applied_revision })
     }
 }
 
@@ -73,11 +80,6 @@ pub(super) fn render_inventory(inventory: &Inventory, environment: &str) -> Vec<
     lines.join("\n").into_bytes()
 }
 
-/// Returns the digest of an inventory as the branch holds it.
-pub(super) fn digest(inventory: &Inventory) -> String {
-    sha256(json(inventory))
-}
-
 fn json(value: &impl serde::Serialize) -> String {
     serde_json::to_string(value).expect("texts, ids and ordered maps of texts are JSON")
 }
@@ -90,7 +92,43 @@ struct InventoryFile {
     #[serde(rename = "environment")]
     _environment: String,
     cluster_id: Option<String>,
+    #[serde(deserialize_with = "compact")]
     resources: BTreeMap<ResourceId, LastApplied>,
+}
+
+/// Reads what may be tens of thousands of resources into as little memory as can be: ACLs share their texts, and a map that is made
+/// at once has no room left in it.
+fn compact<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<ResourceId, LastApplied>, D::Error> {
+    struct Resources;
+    impl<'de> Visitor<'de> for Resources {
+        type Value = BTreeMap<ResourceId, LastApplied>;
+
+        fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            formatter.write_str("resources by their id")
+        }
+
+        fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
+            let (mut principals, mut texts, mut all) = (HashSet::new(), HashSet::new(), Vec::new());
+            while let Some((mut id, last)) = map.next_entry::<ResourceId, LastApplied>()? {
+                if let ResourceId::Acl(binding) = &mut id {
+                    share(&mut principals, &mut binding.principal);
+                    share(&mut texts, &mut binding.resource_name);
+                    share(&mut texts, &mut binding.host);
+                }
+                all.push((id, last));
+            }
+            Ok(all.into_iter().collect())
+        }
+    }
+    deserializer.deserialize_map(Resources)
+}
+
+/// Replaces a value by an equal one that was met before.
+fn share<T: Clone + Eq + Hash>(known: &mut HashSet<T>, value: &mut T) {
+    match known.get(value) {
+        Some(same) => value.clone_from(same),
+        None => drop(known.insert(value.clone())),
+    }
 }
 
 fn parse_inventory(bytes: &[u8]) -> Result<Inventory, String> {

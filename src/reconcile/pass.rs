@@ -17,11 +17,11 @@ use crate::plan::input::{PlanInput, PlanOptions};
 use crate::plan::operations::{Performance, performance};
 use crate::plan::seal;
 use crate::plan::types::{Plan, PlanSource, Risk, Status};
-use crate::policy::{self, Pack, PolicyInput};
+use crate::policy::{self, Pack};
 use crate::ports::{Clock, Cluster, DryRun, LocalClusterState, LocalState, ReportBranch, RuleStore};
 
 use super::PassError;
-use super::history::{self, History, fold_journal};
+use super::history::{History, fold_journal};
 use super::passwords::{self, Secrets};
 
 /// Kafka's name of the error of a topic that exists.
@@ -147,31 +147,27 @@ impl<'a> Pass<'a> {
         self.look_up(&mut observed, desired, &history.inventory).await?;
         let local = self.open_local(&desired.environment, &observed)?;
         let source = PlanSource { base: history.last_applied_revision, ..source.clone() };
-        let mut looks_left = MOST_LOOKS;
-        let recorded = history::digest(&history.inventory);
-        let mut inventory = history.inventory;
-        let mut plan = loop {
-            fold_journal(&mut inventory, local.as_deref(), &observed, &recorded)?;
-            let mut plan = self.compare(desired, &observed, &inventory, local.as_deref(), &source);
+        let (mut inventory, recorded) = (history.inventory, history.recorded);
+        let compare = |inventory: &mut Inventory, observed: &ObservedState| -> Result<Plan, PassError> {
+            fold_journal(inventory, local.as_deref(), observed, &recorded)?;
+            Ok(self.compare(desired, observed, inventory, local.as_deref(), &source))
+        };
+        let (prepared, plan) = policy::prepare_while(desired, self.packs, || compare(&mut inventory, &observed));
+        let mut plan = plan?;
+        for look in 1..=MOST_LOOKS {
             self.add_evidence(&mut plan).await?;
             let hidden = self.ask_for_dry_run(&mut plan).await?;
-            looks_left -= 1;
-            if hidden.is_empty() || looks_left == 0 {
-                break plan;
+            if hidden.is_empty() || look == MOST_LOOKS {
+                break;
             }
             // The controller has topics that the brokers do not show yet: an apply was ended a moment ago.
             self.clock.sleep(BETWEEN_LOOKS).await;
             let only = Interest::in_resources(&hidden);
             observed.take_in(self.cluster.observe(&only).await.map_err(PassError::Cluster)?);
-        };
+            plan = compare(&mut inventory, &observed)?;
+        }
         seal::seal(&mut plan);
-        let judged = policy::judge(&PolicyInput {
-            desired,
-            plan: Some(&plan),
-            observed: Some(&observed),
-            packs: self.packs,
-            today: self.clock.today(),
-        });
+        let judged = prepared.judge(Some(&plan), Some(&observed), self.clock.today());
         plan.findings.extend(judged);
         plan.findings.sort_by_key(|finding| (finding.waived.is_some(), finding.severity));
         seal::seal(&mut plan);

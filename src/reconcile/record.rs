@@ -88,8 +88,7 @@ impl Pass<'_> {
             return Err(PassError::Stale(broken));
         }
         let local = self.open_local(&plan.environment, &observed)?;
-        let recorded = history::digest(&history.inventory);
-        let mut inventory = history.inventory;
+        let (mut inventory, recorded) = (history.inventory, history.recorded);
         fold_journal(&mut inventory, local.as_deref(), &observed, &recorded)?;
         Ok(Planned { plan, observed, inventory, recorded, local })
     }

@@ -10,6 +10,7 @@ use tokio::sync::{Notify, watch};
 
 use super::events::Telling;
 use super::pull_requests::PullRequestWatch;
+use super::rest;
 use super::{Agent, Current, absolute, check_files, lease, load_settings, refuse_what_is_not_built};
 use crate::agent::board::{Board, EndedPass};
 use crate::agent::hooks::{self, Hooks};
@@ -275,6 +276,7 @@ impl Following for Followed<'_> {
         self.telling.pass(environment, &result, &status).await;
         let recorded = self.agent.recorded_apply();
         self.board.note(&EndedPass { result: &result, status: &status, what_to_do, ended, took, recorded });
+        rest::give_back_code();
         result
     }
 }

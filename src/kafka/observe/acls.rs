@@ -44,20 +44,19 @@ fn bindings(answer: DescribeAclsResponse) -> Result<Bindings, String> {
     if answer.error_code != 0 {
         return Err(describe_error(answer.error_code, answer.error_message.as_deref()));
     }
-    let mut read = Bindings { bindings: BTreeSet::new(), skipped: 0 };
+    let (mut found, mut skipped) = (Vec::new(), 0);
     let mut texts = Texts::default();
     for resource in answer.resources {
         let name: Arc<str> = resource.resource_name.as_str().into();
         for acl in &resource.acls {
             match binding(&resource, &name, acl, &mut texts) {
-                Some(binding) => {
-                    read.bindings.insert(binding);
-                }
-                None => read.skipped += 1,
+                Some(binding) => found.push(binding),
+                None => skipped += 1,
             }
         }
     }
-    Ok(read)
+    // A set that is made at once is as small as can be; one that grows is half empty.
+    Ok(Bindings { bindings: found.into_iter().collect(), skipped })
 }
 
 /// What many bindings have in common, each kept once.

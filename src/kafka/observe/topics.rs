@@ -94,11 +94,12 @@ async fn complete(
         topics.lacking.insert("ListPartitionReassignments".to_owned(), reason);
         Reassignments::default()
     });
+    let mut there = Vec::new();
     for (name, found) in found {
         match found {
             Found::Topic(topic) => {
                 let observed = observed_topic(&name, &topic, &reassignments);
-                topics.topics.insert(name, observed);
+                there.push((name, observed));
             }
             Found::Absent => {}
             Found::Unknown(reason) => {
@@ -106,6 +107,8 @@ async fn complete(
             }
         }
     }
+    // A map that is made at once is as small as can be; one that grows is half empty.
+    topics.topics = there.into_iter().collect();
     let names: Vec<TopicName> = topics.topics.keys().cloned().collect();
     let configs = configs::topics(cluster, &names).await?;
     topics.defaults = configs.defaults;

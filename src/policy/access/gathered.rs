@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value, json};
 
+use super::super::input::Values;
 use crate::domain::acl::{AclBinding, AclPermission, AclResourceType, PatternType};
 use crate::domain::desired::{DesiredState, Management};
 use crate::domain::resource::ResourceId;
@@ -49,24 +50,26 @@ impl<'a> Gathered<'a> {
         self.of_acl[acl]
     }
 
-    /// Writes the grants as rules see them.
-    pub(in super::super) fn values(&self) -> impl Iterator<Item = Value> {
-        self.grants.iter().filter_map(|(management, bindings)| {
+    /// Makes the grants as rules see them.
+    pub(in super::super) fn value(&self, values: &mut Values) -> regorus::Value {
+        let grants = self.grants.iter().filter_map(|(management, bindings)| {
             let first = bindings.first()?;
-            let ids = bindings.iter().map(|binding| {
-                (binding.operation.as_str().to_owned(), ResourceId::Acl((*binding).clone()).to_string().into())
-            });
-            Some(json!({
-                "management": management.as_str(),
-                "principal": first.principal.as_str(),
-                "permission": first.permission.as_str(),
-                "resourceType": first.resource_type.as_str(),
-                "patternType": first.pattern_type.as_str(),
-                "resourceName": first.resource_name,
-                "host": first.host,
-                "operations": ids.collect::<Map<String, Value>>(),
-            }))
-        })
+            let ids = bindings
+                .iter()
+                .map(|binding| (binding.operation.as_str(), ResourceId::Acl((*binding).clone()).to_string().into()));
+            let parts = [
+                ("host", values.text(&first.host)),
+                ("management", values.text(management.as_str())),
+                ("operations", values.object(ids)),
+                ("patternType", values.text(first.pattern_type.as_str())),
+                ("permission", values.text(first.permission.as_str())),
+                ("principal", values.text(first.principal.as_str())),
+                ("resourceName", values.text(&first.resource_name)),
+                ("resourceType", values.text(first.resource_type.as_str())),
+            ];
+            Some(values.object(parts))
+        });
+        Values::array(grants)
     }
 }
 

@@ -18,7 +18,8 @@ enum Host<'a> {
     Block(Network),
 }
 
-type Key<'a> = (&'a str, AclResourceType, AclOperation, PatternType, &'a str, Host<'a>);
+/// All that bindings are compared by, but their operation.
+type Key<'a> = (&'a str, AclResourceType, PatternType, &'a str, Host<'a>);
 
 /// What wider bindings of a principal look like, so that only those are looked for.
 #[derive(Debug, Default)]
@@ -31,7 +32,8 @@ struct Shape {
 /// The judged bindings of one permission.
 #[derive(Debug, Default)]
 pub(super) struct Index<'a> {
-    positions: HashMap<Key<'a>, usize>,
+    /// Positions of the bindings, one for each operation.
+    positions: HashMap<Key<'a>, Vec<(AclOperation, usize)>>,
     shapes: HashMap<(&'a str, AclResourceType), Shape>,
 }
 
@@ -61,12 +63,14 @@ impl<'a> Index<'a> {
             let key = (
                 binding.principal.as_str(),
                 binding.resource_type,
-                binding.operation,
                 binding.pattern_type,
                 &*binding.resource_name,
                 host,
             );
-            self.positions.entry(key).or_insert(position);
+            let found = self.positions.entry(key).or_default();
+            if found.iter().all(|(operation, _)| *operation != binding.operation) {
+                found.push((binding.operation, position));
+            }
         }
     }
 
@@ -87,12 +91,12 @@ impl<'a> Index<'a> {
             let own = (&*binding.host != ANY_HOST).then_some(Host::Text(&binding.host));
             let hosts: Vec<Host<'_>> = [Host::Text(ANY_HOST)].into_iter().chain(blocks).chain(own).collect();
             for (pattern, name) in patterns_over(binding, shape) {
+                let keys = hosts.iter().map(|host| (principal, binding.resource_type, pattern, name, *host));
+                let found: Vec<&Vec<_>> = keys.filter_map(|key| self.positions.get(&key)).collect();
                 for operation in operations {
-                    for host in &hosts {
-                        let key = (principal, binding.resource_type, *operation, pattern, name, *host);
-                        if let Some(found) = self.positions.get(&key).filter(|found| accept(**found)) {
-                            return Some(*found);
-                        }
+                    let of_operation = found.iter().copied().flatten().filter(|(found, _)| found == operation);
+                    if let Some((_, found)) = of_operation.into_iter().find(|(_, found)| accept(*found)) {
+                        return Some(*found);
                     }
                 }
             }

@@ -16,12 +16,15 @@ mod topics;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::PolicyInput;
-use crate::domain::acl::AclBinding;
+use crate::domain::acl::{AclBinding, AclPermission};
 use crate::domain::desired::{DesiredState, Management};
 use crate::domain::observed::ObservedState;
+
+use index::Index;
+use overlap::Overlap;
 
 pub(super) use gathered::{Gathered, of_json as gather};
 pub(super) use topics::topics_after_apply;
@@ -74,38 +77,57 @@ impl Fact<'_> {
     }
 }
 
-/// Computes `input.access`.
-pub(super) fn facts(input: &PolicyInput<'_>, gathered: &Gathered<'_>, topics: Option<&BTreeSet<&str>>) -> Value {
-    let grants = grants(input.desired);
-    let overlap = overlap::of(&grants);
-    let live = input.observed.and_then(|observed| observed.acls.known());
-    let mut idle: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
-    for acl in idle::denies(&grants, live) {
-        idle.entry(gathered.grant(acl)).or_default().push(grants[acl].binding.operation.as_str());
+/// All ACLs of git, with what they alone say.
+pub(super) struct Access<'a> {
+    gathered: Gathered<'a>,
+    grants: Vec<Grant<'a>>,
+    allows: Index<'a>,
+    overlap: Overlap,
+}
+
+impl<'a> Access<'a> {
+    /// Looks at all ACLs of git.
+    pub(super) fn of(desired: &'a DesiredState) -> Self {
+        let grants = grants(desired);
+        let allows = Index::of(&grants, AclPermission::Allow);
+        let overlap = overlap::of(&grants, &allows);
+        Self { gathered: Gathered::of(desired), grants, allows, overlap }
     }
-    let idle = idle.iter().map(|(grant, operations)| json!({"grant": grant, "operations": operations}));
-    let pairs = |pairs: &[Pair]| pairs.iter().map(|pair| pair.json(gathered, &grants)).collect::<Vec<_>>();
-    let facts_of = |facts: &[Fact<'_>]| facts.iter().map(|fact| fact.json(gathered)).collect::<Value>();
-    let mut facts = json!({
-        "redundant": pairs(&overlap.redundant),
-        "denied": pairs(&overlap.denied),
-        "idleDenies": idle.collect::<Value>(),
-    });
-    if let (Some(topics), Some(object)) = (topics, facts.as_object_mut()) {
-        let unknown: BTreeSet<&str> = input
-            .observed
-            .iter()
-            .flat_map(|observed| observed.unknown_topics.keys())
-            .map(|name| name.as_str())
-            .collect();
-        object.insert("withoutTopic".to_owned(), facts_of(&topics::without_topic(&grants, topics, &unknown)));
+
+    /// Returns them as people think of them.
+    pub(super) fn gathered(&self) -> &Gathered<'a> {
+        &self.gathered
     }
-    if let (Some(observed), Some(object)) = (input.observed.filter(|observed| is_open(observed)), facts.as_object_mut())
-        && let Some(live) = live
-    {
-        object.insert("firstOnResource".to_owned(), facts_of(&topics::first_on_resource(&grants, live, observed)));
+
+    /// Computes `input.access`.
+    pub(super) fn facts(&self, input: &PolicyInput<'_>, topics: Option<&BTreeSet<&str>>) -> Value {
+        let Self { gathered, grants, allows, overlap } = self;
+        let live = input.observed.and_then(|observed| observed.acls.known());
+        let mut idle: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
+        for acl in idle::denies(grants, live) {
+            idle.entry(gathered.grant(acl)).or_default().push(grants[acl].binding.operation.as_str());
+        }
+        let idle = idle.iter().map(|(grant, operations)| json!({"grant": grant, "operations": operations}));
+        let pairs = |pairs: &[Pair]| pairs.iter().map(|pair| pair.json(gathered, grants)).collect::<Vec<_>>();
+        let facts_of = |facts: &[Fact<'_>]| facts.iter().map(|fact| fact.json(gathered)).collect::<Value>();
+        let mut facts = Map::new();
+        facts.insert("redundant".to_owned(), pairs(&overlap.redundant).into());
+        facts.insert("denied".to_owned(), pairs(&overlap.denied).into());
+        facts.insert("idleDenies".to_owned(), idle.collect());
+        if let Some(topics) = topics {
+            let unknown = input.observed.iter().flat_map(|observed| observed.unknown_topics.keys());
+            let unknown: BTreeSet<&str> = unknown.map(|name| name.as_str()).collect();
+            let found = topics::without_topic(grants, allows, topics, &unknown);
+            facts.insert("withoutTopic".to_owned(), facts_of(&found));
+        }
+        if let Some(observed) = input.observed.filter(|observed| is_open(observed))
+            && let Some(live) = live
+        {
+            let found = topics::first_on_resource(grants, live, observed);
+            facts.insert("firstOnResource".to_owned(), facts_of(&found));
+        }
+        Value::Object(facts)
     }
-    facts
 }
 
 fn grants(desired: &DesiredState) -> Vec<Grant<'_>> {

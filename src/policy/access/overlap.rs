@@ -16,9 +16,8 @@ pub(super) struct Overlap {
     pub(super) denied: Vec<Pair>,
 }
 
-/// Compares all judged bindings with all.
-pub(super) fn of(grants: &[Grant<'_>]) -> Overlap {
-    let allows = Index::of(grants, AclPermission::Allow);
+/// Compares all judged bindings with all. `allows` are those of them that allow.
+pub(super) fn of(grants: &[Grant<'_>], allows: &Index<'_>) -> Overlap {
     let denies = Index::of(grants, AclPermission::Deny);
     let (mut redundant, mut denied) = (Groups::default(), Groups::default());
     for (position, grant) in grants.iter().enumerate() {

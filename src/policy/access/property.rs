@@ -143,7 +143,7 @@ proptest! {
         let requests = requests();
         let grants: Vec<Grant<'_>> = world.iter().map(|(binding, judged)| Grant { binding, judged: *judged }).collect();
         let meant: Vec<BTreeSet<usize>> = grants.iter().map(|grant| meant(grant.binding, &requests)).collect();
-        let overlap = overlap::of(&grants);
+        let overlap = overlap::of(&grants, &Index::of(&grants, AclPermission::Allow));
         let (redundant, denied) = (positions(&overlap.redundant, &grants), positions(&overlap.denied, &grants));
         let idle = idle::denies(&grants, None);
         for (position, grant) in grants.iter().enumerate() {

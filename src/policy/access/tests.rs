@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::super::input::{self, Values};
+use super::super::reading::Reading;
 use super::*;
 use crate::domain::acl::{AclOperation, AclPermission, AclResourceType, PatternType};
 use crate::domain::desired::Declared;
@@ -35,6 +37,10 @@ fn acls(texts: &[&str]) -> BTreeSet<AclBinding> {
 
 fn grants(acls: &BTreeSet<AclBinding>) -> Vec<Grant<'_>> {
     acls.iter().map(|binding| Grant { binding, judged: true }).collect()
+}
+
+fn without_topic(grants: &[Grant<'_>], topics: &BTreeSet<&str>, unknown: &BTreeSet<&str>) -> Vec<Fact<'static>> {
+    topics::without_topic(grants, &Index::of(grants, AclPermission::Allow), topics, unknown)
 }
 
 fn live(topics: &[&str]) -> ObservedState {
@@ -79,17 +85,17 @@ fn grants_on_topics_that_do_not_exist_are_found() {
     ]);
     let grants = grants(&acls);
     let (topics, unknown) = (BTreeSet::from(["orders"]), BTreeSet::from(["hidden"]));
-    let found = topics::without_topic(&grants, &topics, &unknown);
+    let found = without_topic(&grants, &topics, &unknown);
     assert_eq!(names(&found, &grants), ["gone", "pay", "typo"]);
     assert_eq!(found[0].operations, ["Read", "Describe"]);
     let unjudged: Vec<Grant<'_>> = grants.iter().map(|grant| Grant { judged: false, ..*grant }).collect();
-    assert_eq!(topics::without_topic(&unjudged, &topics, &unknown), []);
+    assert_eq!(without_topic(&unjudged, &topics, &unknown), []);
 }
 
 #[test]
 fn without_any_topic_a_grant_on_all_of_them_is_a_grant_on_none_of_ours() {
     let acls = acls(&["User:a allow Read topic literal *"]);
-    assert_eq!(topics::without_topic(&grants(&acls), &BTreeSet::new(), &BTreeSet::new()), []);
+    assert_eq!(without_topic(&grants(&acls), &BTreeSet::new(), &BTreeSet::new()), []);
 }
 
 #[test]
@@ -282,12 +288,16 @@ fn grants_are_the_acls_with_their_operations_together() {
         };
         desired.acls.insert(acl(text), declared);
     }
-    let grants: Vec<Value> = Gathered::of(&desired).values().collect();
+    let json = |value: &regorus::Value| serde_json::to_value(value).expect("it is JSON");
+    let mut values = Values::default();
+    let grants = json(&Gathered::of(&desired).value(&mut values));
+    let grants = grants.as_array().expect("an array");
     assert_eq!(grants.len(), 6, "{grants:#?}");
     let both = grants.iter().find(|grant| grant["operations"]["Write"].is_string()).expect("one has Write");
     let id = |operation: &str| format!("acl/User:a/allow/{operation}/topic/literal/orders/*");
     assert_eq!(both["operations"], json!({"Read": id("Read"), "Write": id("Write")}));
-    let acls: Vec<Value> =
-        desired.acls.iter().map(|(binding, declared)| super::super::input::acl(binding, declared)).collect();
-    assert_eq!(gather(&acls), grants, "cases see what the whole has");
+    let reading = Reading::of(["package a\nx := input.desired.acls"]);
+    let all = json(&input::desired(&desired, &Gathered::of(&desired), &reading, &mut values));
+    let acls = all["acls"].as_array().expect("an array");
+    assert_eq!(gather(acls), *grants, "cases see what the whole has");
 }

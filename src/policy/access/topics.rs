@@ -32,10 +32,10 @@ pub(in super::super) fn topics_after_apply<'a>(input: &PolicyInput<'a>) -> Optio
 /// Whoever may create topics under a prefix may be about to; so may one with Create on a name.
 pub(super) fn without_topic(
     grants: &[Grant<'_>],
+    allows: &Index<'_>,
     topics: &BTreeSet<&str>,
     unknown: &BTreeSet<&str>,
 ) -> Vec<Fact<'static>> {
-    let allows = Index::of(grants, AclPermission::Allow);
     let mut found: BTreeMap<(&str, PatternType, &str), Fact<'static>> = BTreeMap::new();
     for (position, grant) in grants.iter().enumerate() {
         let binding = grant.binding;
@@ -49,7 +49,7 @@ pub(super) fn without_topic(
         {
             continue;
         }
-        if !may_create(&allows, binding) {
+        if !may_create(allows, binding) {
             let key = (binding.principal.as_str(), binding.pattern_type, name);
             let fact =
                 found.entry(key).or_insert_with(|| Fact { acl: position, operations: Vec::new(), example: None });
