@@ -229,8 +229,11 @@ fn candidates(input: PlanInput<'_>) -> BTreeSet<ResourceId> {
     if let Some(groups) = observed.rule_groups.known() {
         ids.extend(missing(groups.keys(), desired.rule_groups.keys()).cloned().map(ResourceId::RuleGroup));
     }
-    let gone = input.inventory.resources.keys().filter(|id| !desired.declares(id));
-    ids.extend(gone.cloned());
+    let owned = input.inventory.resources.keys();
+    let owned_acls =
+        owned.clone().filter_map(|id| if let ResourceId::Acl(binding) = id { Some(binding) } else { None });
+    ids.extend(missing(owned_acls, desired.acls.keys()).cloned().map(ResourceId::Acl));
+    ids.extend(owned.filter(|id| id.kind() != ResourceKind::Acl && !desired.declares(id)).cloned());
     ids
 }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::hash::Hash;
 
+use foldhash::fast::RandomState;
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 
@@ -108,7 +109,7 @@ fn compact<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<Resour
         }
 
         fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
-            let (mut principals, mut texts, mut all) = (HashSet::new(), HashSet::new(), Vec::new());
+            let (mut principals, mut texts, mut all) = (HashSet::default(), HashSet::default(), Vec::new());
             while let Some((mut id, last)) = map.next_entry::<ResourceId, LastApplied>()? {
                 if let ResourceId::Acl(binding) = &mut id {
                     share(&mut principals, &mut binding.principal);
@@ -124,7 +125,7 @@ fn compact<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<Resour
 }
 
 /// Replaces a value by an equal one that was met before.
-fn share<T: Clone + Eq + Hash>(known: &mut HashSet<T>, value: &mut T) {
+fn share<T: Clone + Eq + Hash>(known: &mut HashSet<T, RandomState>, value: &mut T) {
     match known.get(value) {
         Some(same) => value.clone_from(same),
         None => drop(known.insert(value.clone())),

@@ -34,3 +34,30 @@ pub(super) fn give_back_code() {
 /// Other systems keep what they like.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn give_back_code() {}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use procfs::process::{MMPermissions, MMapPath, Process};
+
+    /// Returns how many bytes of this program's own code are in memory.
+    fn resident_code() -> u64 {
+        let process = Process::myself().expect("there is /proc");
+        let program = process.exe().expect("the program has a file");
+        let maps = process.smaps().expect("readable");
+        let code = maps.iter().filter(|map| {
+            map.perms.contains(MMPermissions::EXECUTE) && map.pathname == MMapPath::Path(program.clone())
+        });
+        code.map(|map| map.extension.map["Rss"]).sum()
+    }
+
+    #[test]
+    fn code_is_given_back_and_runs_on() {
+        // Something that an agent does once.
+        crate::policy::read_built_in_rules();
+        resident_code();
+        let before = resident_code();
+        super::give_back_code();
+        let after = resident_code();
+        assert!(after < before, "{after} of {before} bytes");
+    }
+}

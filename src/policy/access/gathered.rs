@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
 use serde_json::{Map, Value, json};
 
 use super::super::input::Values;
@@ -23,7 +24,7 @@ pub(in super::super) struct Gathered<'a> {
 impl<'a> Gathered<'a> {
     /// Gathers all ACLs of git.
     pub(in super::super) fn of(desired: &'a DesiredState) -> Self {
-        let mut known: HashMap<Key<'a>, usize> = HashMap::new();
+        let mut known: HashMap<Key<'a>, usize, RandomState> = HashMap::default();
         let mut gathered = Self { grants: Vec::new(), of_acl: Vec::with_capacity(desired.acls.len()) };
         for (binding, declared) in &desired.acls {
             let key = (

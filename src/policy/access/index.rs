@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use foldhash::fast::RandomState;
+
 use super::Grant;
 use super::host::{ANY_HOST, Network};
 use crate::domain::acl::{AclBinding, AclOperation, AclPermission, AclResourceType, PatternType};
@@ -33,8 +35,8 @@ struct Shape {
 #[derive(Debug, Default)]
 pub(super) struct Index<'a> {
     /// Positions of the bindings, one for each operation.
-    positions: HashMap<Key<'a>, Vec<(AclOperation, usize)>>,
-    shapes: HashMap<(&'a str, AclResourceType), Shape>,
+    positions: HashMap<Key<'a>, Vec<(AclOperation, usize)>, RandomState>,
+    shapes: HashMap<(&'a str, AclResourceType), Shape, RandomState>,
 }
 
 impl<'a> Index<'a> {

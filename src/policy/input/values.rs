@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
 use regorus::Value;
 
 /// Makes values of the engine. A text that was made before is shared: the names of fields, `delete`, a principal. What ten thousand
 /// topics and fifty thousand ACLs say is mostly the same few texts.
 #[derive(Default)]
 pub(in super::super) struct Values {
-    texts: HashSet<Arc<str>>,
+    texts: HashSet<Arc<str>, RandomState>,
 }
 
 impl Values {
