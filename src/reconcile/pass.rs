@@ -76,7 +76,7 @@ impl Observation {
         }
         let mut sink = Sink(ring::digest::Context::new(&ring::digest::SHA256));
         let written =
-            std::fmt::Write::write_fmt(&mut sink, format_args!("{:?}{:?}", self.observed, self.history.inventory));
+            std::fmt::Write::write_fmt(&mut sink, format_args!("{:?}{}", self.observed, self.history.recorded));
         written.expect("digesting never fails");
         hex(sink.0.finish())
     }

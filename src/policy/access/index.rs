@@ -96,9 +96,9 @@ impl<'a> Index<'a> {
                 let keys = hosts.iter().map(|host| (principal, binding.resource_type, pattern, name, *host));
                 let found: Vec<&Vec<_>> = keys.filter_map(|key| self.positions.get(&key)).collect();
                 for operation in operations {
-                    let of_operation = found.iter().copied().flatten().filter(|(found, _)| found == operation);
-                    if let Some((_, found)) = of_operation.into_iter().find(|(_, found)| accept(*found)) {
-                        return Some(*found);
+                    let mut all = found.iter().copied().flatten();
+                    if let Some((_, position)) = all.find(|(of, position)| of == operation && accept(*position)) {
+                        return Some(*position);
                     }
                 }
             }
