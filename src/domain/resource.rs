@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use serde::de::{Error, Visitor};
 use serde::{Deserialize, Serialize};
 
 use super::acl::{AclBinding, AclOperation, AclPermission, AclResourceType, PatternType};
@@ -105,8 +106,16 @@ impl ResourceId {
 
     /// Reads what `Display` writes.
     pub fn parse(raw: &str) -> Option<Self> {
-        let parts: Vec<&str> = raw.split('/').collect();
-        match parts.as_slice() {
+        let mut parts = [""; 8];
+        let (mut count, mut rest) = (0, raw);
+        // Byte by byte: an inventory has tens of thousands of them, and their parts are short.
+        while let Some(at) = rest.bytes().position(|byte| byte == b'/') {
+            *parts.get_mut(count)? = &rest[..at];
+            rest = &rest[at + 1..];
+            count += 1;
+        }
+        *parts.get_mut(count)? = rest;
+        match &parts[..=count] {
             ["topic", name] => TopicName::parse(&decode(name)).ok().map(Self::Topic),
             ["user", name] => UserName::parse(&decode(name)).ok().map(Self::User),
             ["acl", principal, permission, operation, resource_type, pattern_type, name, host] => {
@@ -134,7 +143,10 @@ impl ResourceId {
 impl fmt::Display for ResourceId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Topic(name) => write!(formatter, "topic/{name}"),
+            Self::Topic(name) => {
+                formatter.write_str("topic/")?;
+                formatter.write_str(name.as_str())
+            }
             Self::User(name) => write!(formatter, "user/{}", encode(name.as_str())),
             // Piece by piece: there are tens of thousands of them.
             Self::Acl(acl) => {
@@ -168,8 +180,19 @@ impl Serialize for ResourceId {
 
 impl<'de> Deserialize<'de> for ResourceId {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = String::deserialize(deserializer)?;
-        Self::parse(&raw).ok_or_else(|| serde::de::Error::custom(format!("`{raw}` names no resource")))
+        struct Text;
+        impl Visitor<'_> for Text {
+            type Value = ResourceId;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("the text of a resource's id")
+            }
+
+            fn visit_str<E: Error>(self, raw: &str) -> Result<ResourceId, E> {
+                ResourceId::parse(raw).ok_or_else(|| E::custom(format!("`{raw}` names no resource")))
+            }
+        }
+        deserializer.deserialize_str(Text)
     }
 }
 

@@ -9,6 +9,7 @@ use crate::domain::resource::{ResourceId, ResourceKind};
 use crate::domain::topic::THROTTLE_KEYS;
 
 use super::access;
+use super::along::Along;
 use super::assess;
 use super::budget;
 use super::draft::{Draft, new_action};
@@ -24,8 +25,18 @@ pub fn plan(input: PlanInput<'_>) -> Plan {
     let mut draft = Draft::default();
     let inventory = ownership::inventory_of_this_cluster(input, &mut draft);
     let input = PlanInput { inventory: &inventory, ..input };
-    for (id, management) in declared(input.desired) {
-        compare_declared(input, &id, management, &mut draft);
+    let mut owned = Along::of(&input.inventory.resources);
+    let mut live = Along::of(input.observed.acls.known().into_iter().flatten());
+    for wanted in declared(input.desired) {
+        let last = owned.find(&wanted.id, |(id, _)| *id).map(|(_, last)| *last);
+        let found = match &wanted.id {
+            // Tens of thousands.
+            ResourceId::Acl(binding) if input.observed.acls.known().is_some() => {
+                live.find(binding, |live| *live).map_or(Seen::Absent, |_| Seen::Present(fields::of_acl(&())))
+            }
+            id => fields::observed_fields(input.observed, id),
+        };
+        compare_declared(input, wanted, found, last, &mut draft);
     }
     ownership::undeclared(input, &mut draft);
     ownership::refuse_vanished_repository(input, &mut draft);
@@ -62,29 +73,40 @@ fn finish(input: PlanInput<'_>, draft: Draft) -> Plan {
     plan
 }
 
-/// Everything that git declares, with who manages it.
-fn declared(desired: &DesiredState) -> impl Iterator<Item = (ResourceId, Management)> + '_ {
+/// A resource that git declares.
+struct Wanted {
+    id: ResourceId,
+    management: Management,
+    fields: Fields,
+}
+
+/// Everything that git declares, in the order of ids.
+fn declared(desired: &DesiredState) -> impl Iterator<Item = Wanted> + '_ {
     fn each<K: Clone, T>(
         declared: &BTreeMap<K, Declared<T>>,
         id: fn(K) -> ResourceId,
-    ) -> impl Iterator<Item = (ResourceId, Management)> + '_ {
-        declared.iter().map(move |(key, declared)| (id(key.clone()), declared.management))
+        fields: fn(&T) -> Fields,
+    ) -> impl Iterator<Item = Wanted> + '_ {
+        declared.iter().map(move |(key, declared)| Wanted {
+            id: id(key.clone()),
+            management: declared.management,
+            fields: fields(&declared.value),
+        })
     }
-    each(&desired.topics, ResourceId::Topic)
-        .chain(each(&desired.users, ResourceId::User))
-        .chain(each(&desired.acls, ResourceId::Acl))
-        .chain(each(&desired.quotas, ResourceId::Quota))
-        .chain(each(&desired.broker_configs, ResourceId::BrokerConfig))
-        .chain(each(&desired.rule_groups, ResourceId::RuleGroup))
+    each(&desired.topics, ResourceId::Topic, fields::of_topic)
+        .chain(each(&desired.users, ResourceId::User, fields::of_user))
+        .chain(each(&desired.acls, ResourceId::Acl, fields::of_acl))
+        .chain(each(&desired.quotas, ResourceId::Quota, fields::of_quota))
+        .chain(each(&desired.broker_configs, ResourceId::BrokerConfig, fields::of_broker_config))
+        .chain(each(&desired.rule_groups, ResourceId::RuleGroup, fields::of_rule_group))
 }
 
-fn compare_declared(input: PlanInput<'_>, id: &ResourceId, management: Management, draft: &mut Draft) {
-    if management == Management::Unmanaged {
+fn compare_declared(input: PlanInput<'_>, wanted: Wanted, found: Seen, last: Option<&LastApplied>, draft: &mut Draft) {
+    let Wanted { id, management, fields: wanted } = &wanted;
+    if *management == Management::Unmanaged {
         return;
     }
-    let Some(wanted) = fields::desired_fields(input.desired, id) else { return };
-    let last = input.inventory.resources.get(id);
-    let found = match fields::observed_fields(input.observed, id) {
+    let found = match found {
         Seen::Unknown(reason) => {
             draft.unknown.insert(unknown(id, reason));
             return;
@@ -96,10 +118,10 @@ fn compare_declared(input: PlanInput<'_>, id: &ResourceId, management: Managemen
         // An entity without limits and a scope without keys do not exist in Kafka: there is nothing to make.
         return;
     }
-    ownership::note_recreated_topic(input, id, draft);
+    ownership::note_recreated_topic(input, id, last, draft);
     let changes = match &found {
-        None => creation(&wanted, last),
-        Some(found) => differences(id, &wanted, found, last),
+        None => creation(wanted, last),
+        Some(found) => differences(id, wanted, found, last),
     };
     let action = match &found {
         None => ActionKind::Create,
@@ -107,7 +129,7 @@ fn compare_declared(input: PlanInput<'_>, id: &ResourceId, management: Managemen
         Some(_) => ActionKind::Update,
     };
     let agrees = |found: &Fields, draft: &mut Draft| {
-        if is_record_stale(input, id, last, &wanted, found) {
+        if is_record_stale(input, id, last, wanted, found) {
             draft.adopted.insert(id.clone());
         }
     };
@@ -125,7 +147,7 @@ fn compare_declared(input: PlanInput<'_>, id: &ResourceId, management: Managemen
     {
         return agrees(found, draft);
     }
-    if management == Management::Paused {
+    if *management == Management::Paused {
         draft.paused.insert(id.clone());
         return;
     }
@@ -151,9 +173,9 @@ fn is_record_stale(
         | ResourceId::BrokerConfig(_)
         | ResourceId::RuleGroup(_) => false,
     };
-    let same = |path: &String, value: &FieldValue| {
-        let recorded = last.fields.get(path).cloned().map(FieldValue::Text);
-        recorded.is_some_and(|recorded| fields::same_value(id.kind(), path, &recorded, value))
+    let same = |path: &String, value: &FieldValue| match (last.fields.get(path), value) {
+        (Some(recorded), FieldValue::Text(value)) => fields::same_text(id.kind(), path, recorded, value),
+        (None, _) | (Some(_), FieldValue::Secret(_)) => false,
     };
     let extra = last.fields.keys().any(|path| !found.contains_key(path));
     recreated || extra || wanted.iter().any(|(path, value)| !same(path, value))

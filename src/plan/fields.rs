@@ -67,22 +67,17 @@ fn text(value: impl ToString) -> FieldValue {
 /// Returns what git wants of a resource, or `None` when git does not declare it.
 pub fn desired_fields(desired: &DesiredState, id: &ResourceId) -> Option<Fields> {
     Some(match id {
-        ResourceId::Topic(name) => topic_fields(&desired.topics.get(name)?.value),
-        ResourceId::User(name) => user_fields(&desired.users.get(name)?.value),
-        ResourceId::Acl(binding) => {
-            desired.acls.get(binding)?;
-            Fields::new()
-        }
-        ResourceId::Quota(entity) => quota_fields(&desired.quotas.get(entity)?.value),
-        ResourceId::BrokerConfig(scope) => {
-            let config = &desired.broker_configs.get(scope)?.value;
-            config.iter().map(|(key, value)| (config_path(key), text(value))).collect()
-        }
-        ResourceId::RuleGroup(group) => rule_fields(&desired.rule_groups.get(group)?.value),
+        ResourceId::Topic(name) => of_topic(&desired.topics.get(name)?.value),
+        ResourceId::User(name) => of_user(&desired.users.get(name)?.value),
+        ResourceId::Acl(binding) => of_acl(&desired.acls.get(binding)?.value),
+        ResourceId::Quota(entity) => of_quota(&desired.quotas.get(entity)?.value),
+        ResourceId::BrokerConfig(scope) => of_broker_config(&desired.broker_configs.get(scope)?.value),
+        ResourceId::RuleGroup(group) => of_rule_group(&desired.rule_groups.get(group)?.value),
     })
 }
 
-fn topic_fields(topic: &Topic) -> Fields {
+/// Returns what git wants of a topic.
+pub(super) fn of_topic(topic: &Topic) -> Fields {
     let mut fields: Fields = topic.config.iter().map(|(key, value)| (config_path(key), text(value))).collect();
     if let Some(partitions) = topic.partitions {
         fields.insert(PARTITIONS.to_owned(), text(partitions));
@@ -93,15 +88,28 @@ fn topic_fields(topic: &Topic) -> Fields {
     fields
 }
 
-fn user_fields(user: &User) -> Fields {
+/// Returns what git wants of a user; passwords are compared elsewhere.
+pub(super) fn of_user(user: &User) -> Fields {
     user.credentials.iter().map(|(mechanism, iterations)| (scram_path(*mechanism), text(iterations))).collect()
 }
 
-fn quota_fields(values: &QuotaValues) -> Fields {
+/// Returns the fields of an ACL binding: it has none, as all of it is its identity.
+pub(super) fn of_acl(_: &()) -> Fields {
+    Fields::new()
+}
+
+/// Returns the limits of a quota entity.
+pub(super) fn of_quota(values: &QuotaValues) -> Fields {
     values.iter().map(|(key, value)| (key.as_str().to_owned(), FieldValue::Text(format_quota(*value)))).collect()
 }
 
-fn rule_fields(group: &RuleGroup) -> Fields {
+/// Returns what git wants of a scope of broker configs.
+pub(super) fn of_broker_config(config: &BTreeMap<String, String>) -> Fields {
+    config.iter().map(|(key, value)| (config_path(key), text(value))).collect()
+}
+
+/// Returns the one field of a rule group: all that it says, as JSON.
+pub(super) fn of_rule_group(group: &RuleGroup) -> Fields {
     let json = serde_json::to_string(group).expect("a rule group holds only texts and numbers");
     Fields::from([(RULES.to_owned(), FieldValue::Text(json))])
 }
@@ -122,10 +130,10 @@ pub fn observed_fields(observed: &ObservedState, id: &ResourceId) -> Seen {
         }),
         ResourceId::Acl(binding) => within(&observed.acls, |acls| acls.contains(binding).then(Fields::new)),
         ResourceId::Quota(entity) => {
-            within(&observed.quotas, |quotas| quotas.get(entity).filter(|values| !values.is_empty()).map(quota_fields))
+            within(&observed.quotas, |quotas| quotas.get(entity).filter(|values| !values.is_empty()).map(of_quota))
         }
         ResourceId::BrokerConfig(scope) => observed_broker_config(observed, *scope),
-        ResourceId::RuleGroup(group) => within(&observed.rule_groups, |groups| groups.get(group).map(rule_fields)),
+        ResourceId::RuleGroup(group) => within(&observed.rule_groups, |groups| groups.get(group).map(of_rule_group)),
     }
 }
 
@@ -165,6 +173,11 @@ fn hidden_or_text(config: &BTreeMap<String, Option<String>>) -> Fields {
 /// Compares two values of one field by meaning. Values that cannot be seen equal nothing.
 pub fn same_value(kind: ResourceKind, path: &str, left: &FieldValue, right: &FieldValue) -> bool {
     let (FieldValue::Text(left), FieldValue::Text(right)) = (left, right) else { return false };
+    same_text(kind, path, left, right)
+}
+
+/// Compares two texts of one field by meaning.
+pub fn same_text(kind: ResourceKind, path: &str, left: &str, right: &str) -> bool {
     if left == right {
         return true;
     }

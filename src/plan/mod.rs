@@ -5,6 +5,7 @@
 //! from the cluster in between (evidence, the broker's dry run) is added by the pass. Nothing here decides at apply time.
 
 mod access;
+mod along;
 pub mod apply_report;
 mod assess;
 mod budget;

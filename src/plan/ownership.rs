@@ -6,10 +6,11 @@ use std::collections::BTreeSet;
 use crate::domain::broker_config::BrokerConfigScope;
 use crate::domain::desired::{DesiredState, Management};
 use crate::domain::diagnostic::Severity;
-use crate::domain::inventory::Inventory;
+use crate::domain::inventory::{Inventory, LastApplied};
 use crate::domain::names::Principal;
 use crate::domain::resource::{ResourceId, ResourceKind};
 
+use super::along::Along;
 use super::assess;
 use super::draft::{Draft, finding, new_action};
 use super::fields::{self, Fields, Seen};
@@ -87,8 +88,13 @@ pub(super) fn refuse_vanished_repository(input: PlanInput<'_>, draft: &mut Draft
 }
 
 /// Notes that an owned topic was deleted and made again behind git's back: its records are gone.
-pub(super) fn note_recreated_topic(input: PlanInput<'_>, id: &ResourceId, draft: &mut Draft) {
-    if was_recreated(input, id) {
+pub(super) fn note_recreated_topic(
+    input: PlanInput<'_>,
+    id: &ResourceId,
+    last: Option<&LastApplied>,
+    draft: &mut Draft,
+) {
+    if was_recreated(input, id, last) {
         draft.findings.push(Finding {
             location: input.desired.location(id).cloned(),
             ..finding(
@@ -102,11 +108,10 @@ pub(super) fn note_recreated_topic(input: PlanInput<'_>, id: &ResourceId, draft:
     }
 }
 
-fn was_recreated(input: PlanInput<'_>, id: &ResourceId) -> bool {
+fn was_recreated(input: PlanInput<'_>, id: &ResourceId, last: Option<&LastApplied>) -> bool {
     let ResourceId::Topic(name) = id else { return false };
-    let last = input.inventory.resources.get(id).and_then(|last| last.topic_id);
     let now = input.observed.topics.get(name).and_then(|topic| topic.id);
-    matches!((last, now), (Some(last), Some(now)) if last != now)
+    matches!((last.and_then(|last| last.topic_id), now), (Some(last), Some(now)) if last != now)
 }
 
 /// Goes through everything that git does not declare.
@@ -169,13 +174,14 @@ enum Standing {
 }
 
 fn standing(input: PlanInput<'_>, id: &ResourceId) -> Standing {
-    let owned = input.inventory.resources.contains_key(id);
+    let last = input.inventory.resources.get(id);
+    let owned = last.is_some();
     match id {
         ResourceId::Topic(name) => {
             let internal = input.observed.topics.get(name).is_some_and(|topic| topic.internal);
             if internal || input.desired.ignore.ignores_topic(name) {
                 Standing::Ignored
-            } else if owned && !was_recreated(input, id) {
+            } else if owned && !was_recreated(input, id, last) {
                 Standing::Orphan
             } else {
                 // Made again by somebody else under the same name: not the topic that was ours.
@@ -242,11 +248,8 @@ fn missing<'k, K: Ord + 'k>(
     keys: impl Iterator<Item = &'k K>,
     others: impl Iterator<Item = &'k K>,
 ) -> impl Iterator<Item = &'k K> {
-    let mut others = others.peekable();
-    keys.filter(move |key| {
-        while others.next_if(|other| other < key).is_some() {}
-        others.next_if_eq(key).is_none()
-    })
+    let mut others = Along::of(others);
+    keys.filter(move |key| others.find(*key, |other| *other).is_none())
 }
 
 fn removal(input: PlanInput<'_>, wholes: &OwnedWholes<'_>, id: &ResourceId, found: &Fields, reason: Reason) -> Action {
@@ -287,12 +290,10 @@ impl<'a> OwnedWholes<'a> {
         let mut wholes = Self { principals: BTreeSet::new(), namespaces: BTreeSet::new() };
         for id in inventory.resources.keys() {
             match id {
-                ResourceId::Acl(binding) => {
-                    wholes.principals.insert(&binding.principal);
-                }
-                ResourceId::RuleGroup(group) => {
-                    wholes.namespaces.insert(&group.namespace);
-                }
+                // One after the other: they are in order.
+                ResourceId::Acl(binding) if wholes.principals.last() == Some(&&binding.principal) => {}
+                ResourceId::Acl(binding) => drop(wholes.principals.insert(&binding.principal)),
+                ResourceId::RuleGroup(group) => drop(wholes.namespaces.insert(&group.namespace)),
                 ResourceId::Topic(_) | ResourceId::User(_) | ResourceId::Quota(_) | ResourceId::BrokerConfig(_) => {}
             }
         }

@@ -133,7 +133,9 @@ fn share<T: Clone + Eq + Hash>(known: &mut HashSet<T, RandomState>, value: &mut 
 }
 
 fn parse_inventory(bytes: &[u8]) -> Result<Inventory, String> {
-    let file: InventoryFile = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+    // As a whole, and not each of its texts again.
+    let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
+    let file: InventoryFile = serde_json::from_str(text).map_err(|error| error.to_string())?;
     if file.api_version != API_VERSION || file.kind != "Inventory" {
         return Err(format!("it is a {} of {}, not an Inventory of {API_VERSION}", file.kind, file.api_version));
     }
