@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
 use kafka_protocol::messages::describe_acls_response::{AclDescription, DescribeAclsResource};
 use kafka_protocol::messages::{DescribeAclsRequest, DescribeAclsResponse};
 use kafka_protocol::protocol::StrBytes;
@@ -62,8 +63,8 @@ fn bindings(answer: DescribeAclsResponse) -> Result<Bindings, String> {
 /// What many bindings have in common, each kept once.
 #[derive(Default)]
 struct Texts {
-    principals: HashMap<StrBytes, Principal>,
-    hosts: HashMap<StrBytes, Arc<str>>,
+    principals: HashMap<StrBytes, Principal, RandomState>,
+    hosts: HashMap<StrBytes, Arc<str>, RandomState>,
 }
 
 impl Texts {

@@ -1,7 +1,8 @@
 //! Configs of topics and brokers. "Is set" is decided by a config's source, never by its value.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use foldhash::fast::RandomState;
 use futures::{FutureExt, StreamExt, stream};
 use kafka_protocol::messages::DescribeConfigsRequest;
 use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
@@ -48,7 +49,7 @@ pub(super) enum Outcome {
 #[derive(Debug, Default)]
 pub(super) struct TopicConfigs {
     pub(super) overrides: BTreeMap<TopicName, Outcome>,
-    pub(super) defaults: BTreeMap<String, BTreeSet<String>>,
+    pub(super) defaults: HashMap<String, BTreeSet<String>, RandomState>,
 }
 
 impl TopicConfigs {
@@ -57,15 +58,15 @@ impl TopicConfigs {
         let mut overrides = BTreeMap::new();
         for entry in entries {
             if entry.config_source == SOURCE_DYNAMIC_TOPIC {
-                overrides.insert(entry.name.to_string(), shown(&entry));
+                overrides.insert(entry.name.as_str().to_owned(), shown(&entry).map(str::to_owned));
             } else if let Some(value) = shown(&entry) {
                 match self.defaults.get_mut(entry.name.as_str()) {
-                    Some(values) if values.contains(&value) => {}
+                    Some(values) if values.contains(value) => {}
                     Some(values) => {
-                        values.insert(value);
+                        values.insert(value.to_owned());
                     }
                     None => {
-                        self.defaults.insert(entry.name.to_string(), BTreeSet::from([value]));
+                        self.defaults.insert(entry.name.as_str().to_owned(), BTreeSet::from([value.to_owned()]));
                     }
                 }
             }
@@ -75,8 +76,8 @@ impl TopicConfigs {
 }
 
 /// Returns the value, unless the broker hides it: passwords, and keys of a type that it does not know.
-fn shown(entry: &DescribeConfigsResourceResult) -> Option<String> {
-    if entry.is_sensitive { None } else { entry.value.as_ref().map(ToString::to_string) }
+fn shown(entry: &DescribeConfigsResourceResult) -> Option<&str> {
+    if entry.is_sensitive { None } else { entry.value.as_ref().map(|value| value.as_str()) }
 }
 
 /// Cuts names into requests, each with the place in the list of brokers that it goes to first.
@@ -242,7 +243,7 @@ async fn guards_of(cluster: &KafkaCluster, id: i32, rack: Option<String>) -> (i3
         Ok(entries) => {
             for entry in &entries {
                 match shown(entry) {
-                    Some(value) => drop(facts.configs.insert(entry.name.to_string(), value)),
+                    Some(value) => drop(facts.configs.insert(entry.name.to_string(), value.to_owned())),
                     None => drop(facts.configs_hidden.insert(entry.name.to_string())),
                 }
             }
@@ -274,7 +275,7 @@ async fn dynamic_of(
     let value = match broker_entries(cluster, scope, None).await {
         Ok(entries) => {
             let set = entries.iter().filter(|entry| entry.config_source == source);
-            Knowledge::Known(set.map(|entry| (entry.name.to_string(), shown(entry))).collect())
+            Knowledge::Known(set.map(|entry| (entry.name.to_string(), shown(entry).map(str::to_owned))).collect())
         }
         Err(reason) => Knowledge::Unknown(reason),
     };

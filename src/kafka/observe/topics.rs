@@ -111,7 +111,7 @@ async fn complete(
     topics.topics = there.into_iter().collect();
     let names: Vec<TopicName> = topics.topics.keys().cloned().collect();
     let configs = configs::topics(cluster, &names).await?;
-    topics.defaults = configs.defaults;
+    topics.defaults = configs.defaults.into_iter().collect();
     for (name, outcome) in configs.overrides {
         let Some(topic) = topics.topics.get_mut(&name) else { continue };
         match outcome {
