@@ -1,6 +1,7 @@
 //! ACL rules, in Strimzi's shape; and `KafkaAcl`, which has the same rules for any principals.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use crate::domain::acl::{
@@ -127,21 +128,23 @@ fn read_resource(node: &Node, dialect: Dialect, sink: &mut Sink) -> Option<Resou
         Dialect::Strimzi { .. } => words(&AclResourceType::ALL[..4], AclResourceType::as_str),
         Dialect::Own => words(AclResourceType::ALL, AclResourceType::as_str),
     };
-    let resource_type = choice(resource.require("type", sink)?, "the resource's `type`", &types, sink)?;
+    let resource_type =
+        resource.require("type", sink).and_then(|node| choice(node, "the resource's `type`", &types, sink));
     let patterns = [("literal", PatternType::Literal), ("prefix", PatternType::Prefixed)];
     let pattern_type = match resource.get("patternType") {
-        Some(node) => choice(node, "the resource's `patternType`", &patterns, sink)?,
-        None => PatternType::Literal,
+        Some(node) => choice(node, "the resource's `patternType`", &patterns, sink),
+        None => Some(PatternType::Literal),
     };
+    let resource_type = resource_type?;
     if resource_type == AclResourceType::Cluster {
         if dialect == Dialect::Own {
-            check_cluster_resource(&resource, pattern_type, sink);
+            check_cluster_resource(&resource, pattern_type?, sink);
         }
         // Strimzi ignores name and pattern of a cluster resource.
         return Some((resource_type, PatternType::Literal, CLUSTER_RESOURCE_NAME.into()));
     }
     let name = filled_text(resource.require("name", sink)?, "the resource's `name`", sink)?;
-    Some((resource_type, pattern_type, name.into()))
+    Some((resource_type, pattern_type?, name.into()))
 }
 
 fn check_cluster_resource(resource: &Fields<'_>, pattern_type: PatternType, sink: &mut Sink) {
@@ -261,15 +264,21 @@ pub(crate) fn add_bindings(
                 resource_name: rule.resource_name.clone(),
                 host: host.clone(),
             };
-            let known = collector.state.acls.get(&binding).map(|declared| declared.management);
-            // A binding that one manifest manages is managed, though another that has it too is paused.
-            if known.is_none() || (known != Some(Management::Managed) && management == Management::Managed) {
-                // A binding is the union of all manifests that have it, so the labels of one would mean nothing; and at
-                // 50,000 bindings they are 30 MB.
+            // A binding is the union of all manifests that have it, so the labels of one would mean nothing; and at
+            // 50,000 bindings they are 30 MB.
+            let declared = || {
                 let location = collector.sink.location(rule.span);
-                let (fields, labels) = (BTreeMap::new(), BTreeMap::new());
-                let declared = Declared { value: (), location, fields, management, labels };
-                collector.state.acls.insert(binding, declared);
+                Declared { value: (), location, fields: BTreeMap::new(), management, labels: BTreeMap::new() }
+            };
+            match collector.state.acls.entry(binding) {
+                Entry::Vacant(new) => drop(new.insert(declared())),
+                // A binding that one manifest manages is managed, though another that has it too is paused.
+                Entry::Occupied(mut known)
+                    if known.get().management != Management::Managed && management == Management::Managed =>
+                {
+                    known.insert(declared());
+                }
+                Entry::Occupied(_) => {}
             }
         }
     }

@@ -117,8 +117,8 @@ fn read_entity(node: &Node, sink: &mut Sink) -> Option<QuotaEntity> {
         Some(node) => filled_text(node, &format!("spec.entity.{key}"), sink).map(|raw| Some(QuotaName::parse(raw))),
         None => Some(None),
     };
-    let (user, client, ip) = (name("user")?, name("clientId")?, name("ip")?);
-    match (user, client, ip) {
+    let (user, client, ip) = (name("user"), name("clientId"), name("ip"));
+    match (user?, client?, ip?) {
         (Some(user), Some(client), None) => Some(QuotaEntity::UserClientId(user, client)),
         (Some(user), None, None) => Some(QuotaEntity::User(user)),
         (None, Some(client), None) => Some(QuotaEntity::ClientId(client)),

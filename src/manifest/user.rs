@@ -104,7 +104,7 @@ fn read_authentication(node: &Node, name: &str, sink: &mut Sink) -> Option<(Auth
     let fields = Fields::open(node, "spec.authentication", &allowed, sink)?;
     let types =
         [("tls", Authentication::Tls), ("tls-external", Authentication::Tls), ("scram-sha-512", Authentication::Scram)];
-    let kind = choice(fields.require("type", sink)?, "spec.authentication.type", &types, sink);
+    let kind = fields.require("type", sink).and_then(|node| choice(node, "spec.authentication.type", &types, sink));
     let days: Vec<Option<i64>> = ["validityDays", "renewalDays"]
         .iter()
         .map(|key| fields.get(key).and_then(|node| integer(node, key, 1, i64::from(i32::MAX), sink)))
@@ -246,9 +246,13 @@ fn iterations_of(mechanisms: &[ScramMechanism], raw: &str) -> Option<BTreeMap<Sc
 
 fn read_authorization(node: &Node, singular_operation: bool, sink: &mut Sink) -> Option<Vec<acl::AclRule>> {
     let fields = Fields::open(node, "spec.authorization", &["type", "acls"], sink)?;
-    choice(fields.require("type", sink)?, "spec.authorization.type", &[("simple", ())], sink)?;
-    let acls = fields.require("acls", sink)?;
-    Some(acl::read_rules(acls, "spec.authorization.acls", Dialect::Strimzi { singular_operation }, sink))
+    let types = [("simple", ())];
+    let kind = fields.require("type", sink).and_then(|node| choice(node, "spec.authorization.type", &types, sink));
+    // What is wrong with the rules is told whatever the type is.
+    let dialect = Dialect::Strimzi { singular_operation };
+    let rules =
+        fields.require("acls", sink).map(|acls| acl::read_rules(acls, "spec.authorization.acls", dialect, sink));
+    kind.and(rules)
 }
 
 /// Strimzi's schema: whole numbers of Java's `Integer`, and any number for mutations.

@@ -265,11 +265,12 @@ fn users_are_refused_where_strimzi_would() {
         &["4:80 error unknown-field"],
     );
     codes(&v1(""), &["1:1 error missing-field"]);
-    let problems = load_text(&user(
-        "u",
-        "{authentication: {type: SCRAM-SHA-512}, authorization: {type: simple, acls: [{resource: {type: topic, name: a}, operations: [read]}]}, quotas: {producerByteRate: 0}}",
-    ));
-    assert_eq!(problems.1.len(), 3, "{:#?}", problems.1);
+    for wrong in ["authentication: {type: SCRAM-SHA-512}, authorization: {type: simple", "authorization: {type: Simple"]
+    {
+        let rest = "acls: [{resource: {type: topic, name: a}, operations: [read]}]}, quotas: {producerByteRate: 0}";
+        let problems = load_text(&user("u", &format!("{{{wrong}, {rest}}}"))).1;
+        assert_eq!(problems.len(), 3, "{problems:#?}");
+    }
     let problems = load_text(&topic("{config: {retention.ms: 7d}}")).1;
     assert!(problems[0].contains("Kafka knows no units"), "{problems:?}");
 }
