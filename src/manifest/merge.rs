@@ -1,6 +1,6 @@
 //! Layers: documents of the same kind and name become one, as JSON Merge Patch (RFC 7396) says.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, btree_map};
 
 use crate::domain::nearest::nearest;
 
@@ -92,17 +92,20 @@ impl<'s> Layers<'s> {
             self.deselected.insert(key);
             return;
         }
-        if let Some(first) = self.current.get(&key) {
-            let message = format!(
-                "{} `{}` stands twice in this layer, first at {}",
-                named.kind.name(),
-                shorten(&named.name),
-                sink.location(*first)
-            );
-            sink.error(Code::DuplicateResource, named.name_span, message, "remove or rename one of them".to_owned());
-            return;
+        match self.current.entry(key.clone()) {
+            btree_map::Entry::Vacant(new) => drop(new.insert(named.name_span)),
+            btree_map::Entry::Occupied(first) => {
+                let message = format!(
+                    "{} `{}` stands twice in this layer, first at {}",
+                    named.kind.name(),
+                    shorten(&named.name),
+                    sink.location(*first.get())
+                );
+                let help = "remove or rename one of them".to_owned();
+                sink.error(Code::DuplicateResource, named.name_span, message, help);
+                return;
+            }
         }
-        self.current.insert(key.clone(), named.name_span);
         match take_directive(&mut named.node, sink) {
             Directive::Merge => self.merge(key, named),
             Directive::Delete if self.resources.remove(&key).is_none() => self.report_no_target(&key, &named, sink),

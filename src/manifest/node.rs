@@ -183,11 +183,11 @@ impl Scalar {
     }
 
     /// The text of a JSON key. Kubernetes writes whole numbers and booleans in their plain form.
-    pub(crate) fn key_text(&self) -> Box<str> {
+    pub(crate) fn into_key_text(self) -> Box<str> {
         match self.kind {
             ScalarKind::Boolean => self.boolean().unwrap_or_default().to_string().into(),
-            ScalarKind::Integer => self.integer().map_or_else(|| self.text.clone(), |value| value.to_string().into()),
-            ScalarKind::Null | ScalarKind::Float | ScalarKind::Text => self.text.clone(),
+            ScalarKind::Integer => self.integer().map_or(self.text, |value| value.to_string().into()),
+            ScalarKind::Null | ScalarKind::Float | ScalarKind::Text => self.text,
         }
     }
 }
@@ -216,6 +216,9 @@ fn resolve(text: &str) -> ScalarKind {
 fn parse_integer(text: &str) -> Option<i128> {
     if !text.as_bytes().first().is_some_and(|byte| byte.is_ascii_digit() || matches!(byte, b'+' | b'-')) {
         return None;
+    }
+    if !text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return text.parse().ok(); // Most numbers.
     }
     let plain = text.replace('_', "");
     let (negative, digits) = match plain.as_bytes().first()? {

@@ -7,10 +7,10 @@ use super::yaml::shorten;
 
 /// Says whether a field of this name holds a secret.
 pub(crate) fn is_secret_name(key: &str) -> bool {
-    let plain: String = key.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
+    let from_its_end = key.bytes().rev().filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_lowercase());
     ["password", "passwd", "passphrase", "jaasconfig", "privatekey", "secretaccesskey", "clientsecret"]
         .iter()
-        .any(|word| plain.ends_with(word))
+        .any(|word| word.bytes().rev().eq(from_its_end.clone().take(word.len())))
 }
 
 fn looks_like_jaas(text: &str) -> bool {

@@ -110,21 +110,22 @@ fn check_together(config: &BTreeMap<String, ConfigValue>, collector: &mut Collec
         let message = "a topic with remote storage cannot be compacted".to_owned();
         conflict("cleanup.policy", message, "use `cleanup.policy: delete`, or switch `remote.storage.enable` off");
     }
-    for unit in ["ms", "bytes"] {
-        let (local_key, total_key) = (format!("local.retention.{unit}"), format!("retention.{unit}"));
-        if let (true, Some(local), Some(total)) = (is_remote, number(&local_key), number(&total_key))
+    for (local_key, total_key) in [("local.retention.ms", "retention.ms"), ("local.retention.bytes", "retention.bytes")]
+    {
+        if let (true, Some(local), Some(total)) = (is_remote, number(local_key), number(total_key))
             && total >= 0
             && (local > total || local == -1)
         {
             let message = format!("`{local_key}` is {local}, and `{total_key}` only {total}");
-            conflict(&local_key, message, "what is kept locally cannot be more than what is kept; -2 means the same");
+            conflict(local_key, message, "what is kept locally cannot be more than what is kept; -2 means the same");
         }
     }
 }
 
 fn add(topic: Topic, span: Span, header: &Header<'_>, fields: BTreeMap<String, Location>, collector: &mut Collector) {
     let sink = &mut collector.sink;
-    if let Some(first) = collector.topics_by_collision_key.get(&topic.name.collision_key()) {
+    let collision_key = topic.name.collision_key();
+    if let Some(first) = collector.topics_by_collision_key.get(&collision_key) {
         let (code, message, help) = if first.0 == topic.name {
             let message = format!("the topic `{}` is declared twice, first at {}", topic.name, sink.location(first.1));
             (Code::DuplicateTopic, message, "remove one of them")
@@ -140,7 +141,7 @@ fn add(topic: Topic, span: Span, header: &Header<'_>, fields: BTreeMap<String, L
         sink.error(code, span, message, help.to_owned());
         return;
     }
-    collector.topics_by_collision_key.insert(topic.name.collision_key(), (topic.name.clone(), span));
+    collector.topics_by_collision_key.insert(collision_key, (topic.name.clone(), span));
     let declared = header.declare(topic, header.name_span, header.management(true), fields, &collector.sink);
     collector.state.topics.insert(declared.value.name.clone(), declared);
 }

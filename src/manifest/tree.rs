@@ -251,7 +251,7 @@ impl Builder {
                 None if !merged.is_empty() && is_merge_key(&done) => {
                     return Err(problem(Code::InvalidYaml, done.node.span, "`<<` stands twice in this map"));
                 }
-                None => *key = Some(read_key(&done)?),
+                None => *key = Some(read_key(done)?),
                 Some(Key::Named(name, key_span)) => {
                     *height = (*height).max(done.height + 1);
                     entries.push(Entry { key: name, key_span, value: done.node });
@@ -270,12 +270,16 @@ fn is_merge_key(done: &Done) -> bool {
     done.plain_key && done.node.as_text() == Some("<<")
 }
 
-fn read_key(done: &Done) -> Result<Key, Problem> {
+fn read_key(done: Done) -> Result<Key, Problem> {
     let span = done.node.span;
-    match done.node.as_scalar() {
-        Some(_) if is_merge_key(done) => Ok(Key::Merge(span)),
-        Some(scalar) => Ok(Key::Named(scalar.key_text(), span)),
-        None => Err(problem(Code::InvalidYaml, span, "a map's key must be a string, and this one is a list or a map")),
+    if is_merge_key(&done) {
+        return Ok(Key::Merge(span));
+    }
+    match done.node.value {
+        Value::Scalar(scalar) => Ok(Key::Named(scalar.into_key_text(), span)),
+        Value::Sequence(_) | Value::Mapping(_) => {
+            Err(problem(Code::InvalidYaml, span, "a map's key must be a string, and this one is a list or a map"))
+        }
     }
 }
 

@@ -90,8 +90,10 @@ fn parse_once(text: &str, file: u32, max_nodes: usize) -> (Parsed, Option<usize>
     let mut parser = Parser::new_from_str_with_options(text, options);
     let mut parsed = Parsed::default();
     let mut line_too_far_left = None;
-    if let Some(line) = text.lines().position(|line| line.starts_with("<<<<<<< ")) {
-        let span = Span { file, line: u32::try_from(line + 1).unwrap_or(u32::MAX), column: 1 };
+    let mut markers = text.match_indices("<<<<<<< ").map(|(at, _)| &text[..at]);
+    if let Some(before) = markers.find(|before| before.is_empty() || before.ends_with('\n')) {
+        let line = before.matches('\n').count() + 1;
+        let span = Span { file, line: u32::try_from(line).unwrap_or(u32::MAX), column: 1 };
         let mut conflict = problem(Code::InvalidYaml, span, "this file holds an unresolved merge conflict");
         conflict.help = Some("resolve it, and remove the lines with `<<<<<<<`, `=======` and `>>>>>>>`".to_owned());
         parsed.problems.push(conflict);
