@@ -19,6 +19,16 @@ about(type, "literal", name) := sprintf("%s `%s`", [words[type], name]) if name 
 
 about(type, "prefixed", name) := sprintf("%ss that start with `%s`", [words[type], name])
 
+# The texts that grants say in a field: `host`, `patternType`, `principal`, `resourceName` or `resourceType`.
+texts(field) := object.keys(object.get(input.desired.grantsBy, field, {}))
+
+# The grants that say one of these texts in a field.
+having(field, wanted) := [grant |
+	some text in wanted
+	some position in input.desired.grantsBy[field][text]
+	grant := input.desired.grants[position]
+]
+
 words := {
 	"topic": "topic",
 	"group": "group",

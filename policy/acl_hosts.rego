@@ -34,8 +34,7 @@ warn contains finding if {
 }
 
 limited[place] contains [id, operation] if {
-	some grant in input.desired.grants
-	grant.host != "*"
+	some grant in acl.having("host", acl.texts("host") - {"*"})
 	grant.management != "unmanaged"
 	some operation, id in grant.operations
 	place := [

@@ -16,36 +16,37 @@ import data.driftless.acl
 # - ref: https://kafka.apache.org/documentation/#operations_resources_and_protocols
 warn contains finding if {
 	not group_readers["User:*"]
-	some principal, grants in topic_readers
+	some principal, positions in input.desired.grantsBy.principal
+	principal != "User:*"
 	not group_readers[principal]
 	not acl.administrators[principal]
-	[id, type, pattern, name] := min(grants)
+	[id, pattern, name] := min(readable(positions))
 	finding := {
 		"code": "acl-read-without-group",
 		"resource": id,
 		"message": sprintf(
 			"`%s` may read %s, and has Read on no group: as a consumer it will be refused",
-			[principal, acl.about(type, pattern, name)],
+			[principal, acl.about("topic", pattern, name)],
 		),
 		"help": "allow it Read on its group, or a prefix of its groups",
 	}
 }
 
-topic_readers[grant.principal] contains [id, "topic", grant.patternType, grant.resourceName] if {
-	some grant in input.desired.grants
+# The topics that some of these grants allow to read.
+readable(positions) := {[id, grant.patternType, grant.resourceName] |
+	some position in positions
+	grant := input.desired.grants[position]
 	id := grant.operations.Read
 	grant.resourceType == "topic"
 	grant.permission == "allow"
 	grant.management != "unmanaged"
-	grant.principal != "User:*"
 }
 
 group_readers contains grant.principal if {
-	some grant in input.desired.grants
-	grant.resourceType == "group"
+	some grant in acl.having("resourceType", {"group"})
 	grant.permission == "allow"
-	some operation, _ in grant.operations
-	reading[operation]
+	some operation in reading
+	grant.operations[operation]
 }
 
 group_readers contains principal if some principal in input.cluster.groupReaders
@@ -109,19 +110,17 @@ warn contains finding if {
 }
 
 transactional[grant.principal] contains [id, operation, grant.patternType, grant.resourceName] if {
-	some grant in input.desired.grants
-	grant.resourceType == "transactionalId"
+	some grant in acl.having("resourceType", {"transactionalId"})
 	grant.permission == "allow"
 	grant.management != "unmanaged"
 	some operation, id in grant.operations
 }
 
 topic_writers contains grant.principal if {
-	some grant in input.desired.grants
-	grant.resourceType == "topic"
+	some grant in acl.having("resourceType", {"topic"})
 	grant.permission == "allow"
-	some operation, _ in grant.operations
-	writing[operation]
+	some operation in writing
+	grant.operations[operation]
 }
 
 writes_with(grants) if {

@@ -58,11 +58,12 @@ warn contains finding if {
 }
 
 starred[place] contains [id, operation] if {
-	some grant in input.desired.grants
-	endswith(grant.resourceName, "*")
+	some name, _ in input.desired.grantsBy.resourceName
+	endswith(name, "*")
+	some grant in acl.having("resourceName", {name})
 	grant.management != "unmanaged"
 	some operation, id in grant.operations
-	place := [grant.principal, grant.permission, grant.resourceType, grant.patternType, grant.resourceName]
+	place := [grant.principal, grant.permission, grant.resourceType, grant.patternType, name]
 }
 
 did := {"allow": "allowed", "deny": "denied"}
@@ -92,8 +93,7 @@ warn contains finding if {
 }
 
 short[place] contains [id, operation] if {
-	some grant in input.desired.grants
-	grant.patternType == "prefixed"
+	some grant in acl.having("patternType", {"prefixed"})
 	count(grant.resourceName) < minimum_length
 	grant.permission == "allow"
 	grant.management != "unmanaged"
@@ -140,8 +140,7 @@ warn contains finding if {
 }
 
 prefixed_grants[place] contains [id, operation] if {
-	some grant in input.desired.grants
-	grant.patternType == "prefixed"
+	some grant in acl.having("patternType", {"prefixed"})
 	grant.permission == "allow"
 	grant.management != "unmanaged"
 	some operation, id in grant.operations

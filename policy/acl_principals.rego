@@ -29,12 +29,12 @@ warn contains finding if {
 }
 
 everybody[place] contains [id, operation] if {
-	some grant in input.desired.grants
-	who := clients[grant.principal]
+	some client, who in clients
+	some grant in acl.having("principal", {client})
 	grant.permission == "allow"
 	grant.management != "unmanaged"
 	some operation, id in grant.operations
-	place := [grant.principal, grant.resourceType, grant.patternType, grant.resourceName, who]
+	place := [client, grant.resourceType, grant.patternType, grant.resourceName, who]
 }
 
 clients := {
@@ -90,8 +90,7 @@ warn contains finding if {
 }
 
 cluster_administration[grant.principal] contains [id, operation] if {
-	some grant in input.desired.grants
-	grant.resourceType == "cluster"
+	some grant in acl.having("resourceType", {"cluster"})
 	grant.permission == "allow"
 	grant.management != "unmanaged"
 	not acl.administrators[grant.principal]
@@ -154,8 +153,7 @@ warn contains finding if {
 }
 
 every_name[place] contains [id, operation] if {
-	some grant in input.desired.grants
-	grant.resourceName == "*"
+	some grant in acl.having("resourceName", {"*"})
 	grant.patternType == "literal"
 	grant.permission == "allow"
 	grant.management != "unmanaged"

@@ -1,6 +1,8 @@
 # What alerts say, and what they look at.
 package driftless.alert_rules
 
+import data.driftless.acl
+
 # METADATA
 # title: Alerts say how urgent they are
 # description: >-
@@ -163,9 +165,9 @@ topics_text := concat("\n", topics)
 # - ref: https://prometheus.io/docs/prometheus/latest/querying/basics/
 warn contains finding if {
 	input.cluster.groupGrants
-	count(literal_groups) + count(group_prefixes) > 0
 	some [id, number, rule, label, op, value] in kafka_matchers
 	group_labels[label]
+	count(literal_groups) + count(group_prefixes) > 0
 	some missing in missing_names(op, value, literal_groups, "")
 	not literal_groups["*"]
 	starts := {substring(missing, 0, length) | some length in numbers.range(1, count(missing))}
@@ -197,11 +199,10 @@ group_prefixes contains grant.resourceName if {
 group_grants contains grant if some grant in input.cluster.groupGrants
 
 group_grants contains {"patternType": grant.patternType, "resourceName": grant.resourceName} if {
-	some grant in input.desired.grants
-	grant.resourceType == "group"
+	some grant in acl.having("resourceType", {"group"})
 	grant.permission == "allow"
-	some operation, _ in grant.operations
-	reading[operation]
+	some operation in reading
+	grant.operations[operation]
 }
 
 reading := {"Read", "All"}

@@ -147,7 +147,7 @@ retained(_) := {[topic, effective.number(topic.config["retention.ms"]), "by its 
 unbounded contains judged if {
 	not input.environment.parameters.maximumRetentionMs
 	negative := {text |
-		some text in effective.texts("config.retention.ms")
+		some text, _ in input.desired.topicsBy["config.retention.ms"]
 		contains(text, "-")
 		effective.number(text) < 0
 	}

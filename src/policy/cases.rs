@@ -67,11 +67,15 @@ fn follow(desired: &mut Map<String, Value>) {
         let grants = access::gather(acls);
         desired.insert("grants".to_owned(), grants.into());
     }
-    if let Some(topics) = desired.get("topics")
-        && !desired.contains_key("topicsBy")
+    for (all, by, gather) in
+        [("topics", "topicsBy", input::topics_by as fn(&_, &mut _) -> _), ("grants", "grantsBy", input::grants_by)]
     {
-        let by = input::topics_by(&regorus::Value::from(topics.clone()), &mut input::Values::default());
-        desired.insert("topicsBy".to_owned(), json!(by));
+        if let Some(all) = desired.get(all)
+            && !desired.contains_key(by)
+        {
+            let found = gather(&regorus::Value::from(all.clone()), &mut input::Values::default());
+            desired.insert(by.to_owned(), json!(found));
+        }
     }
 }
 

@@ -57,7 +57,8 @@ impl<'a> Gathered<'a> {
             let first = bindings.first()?;
             let ids = bindings
                 .iter()
-                .map(|binding| (binding.operation.as_str(), ResourceId::Acl((*binding).clone()).to_string().into()));
+                .map(|binding| (binding.operation.as_str(), values.id(&ResourceId::Acl((*binding).clone()))))
+                .collect::<Vec<_>>();
             let parts = [
                 ("host", values.text(&first.host)),
                 ("management", values.text(management.as_str())),

@@ -17,6 +17,9 @@ pub(super) struct Network {
 impl Network {
     /// Reads an address or a CIDR block; `None` for `*` and for what no client's address can be.
     pub(super) fn parse(host: &str) -> Option<Self> {
+        if host == ANY_HOST {
+            return None; // Most.
+        }
         let (address, length) = match host.split_once('/') {
             Some((address, length)) => (address, Some(length.parse::<u8>().ok()?)),
             None => (host, None),

@@ -1,7 +1,7 @@
 //! The one JSON document that rules over the whole see as `input`. Its shape is `docs/reference/policy-input.md`.
 
 mod cluster;
-mod topics_by;
+mod positions;
 mod values;
 mod wanted;
 
@@ -14,7 +14,7 @@ use super::PolicyInput;
 use super::access::{self, Access};
 use super::reading::Reading;
 
-pub(super) use topics_by::topics_by;
+pub(super) use positions::{grants_by, topics_by};
 pub(super) use values::Values;
 pub(super) use wanted::desired;
 

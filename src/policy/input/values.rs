@@ -1,16 +1,21 @@
 //! Values of the engine that share their texts.
 
 use std::collections::{BTreeMap, HashSet};
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 use regorus::Value;
+
+use crate::domain::resource::ResourceId;
 
 /// Makes values of the engine. A text that was made before is shared: the names of fields, `delete`, a principal. What ten thousand
 /// topics and fifty thousand ACLs say is mostly the same few texts.
 #[derive(Default)]
 pub(in super::super) struct Values {
     texts: HashSet<Arc<str>, RandomState>,
+    /// Where texts are written before it is known how long they are.
+    draft: String,
 }
 
 impl Values {
@@ -22,6 +27,13 @@ impl Values {
         let made: Arc<str> = text.into();
         self.texts.insert(Arc::clone(&made));
         Value::String(made)
+    }
+
+    /// Makes the text of an id. It is not shared: there is no other like it.
+    pub(in super::super) fn id(&mut self, id: &ResourceId) -> Value {
+        self.draft.clear();
+        write!(self.draft, "{id}").expect("a text takes everything");
+        Value::String(self.draft.as_str().into())
     }
 
     /// Makes an object of what there is.

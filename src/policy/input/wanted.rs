@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::super::access::Gathered;
 use super::super::reading::Reading;
-use super::topics_by::topics_by;
+use super::positions::{grants_by, topics_by};
 use super::values::Values;
 use crate::domain::acl::AclBinding;
 use crate::domain::broker_config::BrokerConfigScope;
@@ -33,6 +33,11 @@ pub(in super::super) fn desired<'d>(
         parts.push(("topicsBy", topics_by(&topics, resources.values)));
         parts.push(("topics", topics));
     }
+    if reading.reads("desired.grants") || reading.reads("desired.grantsBy") {
+        let grants = gathered.value(resources.values);
+        parts.push(("grantsBy", grants_by(&grants, resources.values)));
+        parts.push(("grants", grants));
+    }
     let mut part = |name: &'static str, make: &mut dyn FnMut(&mut Resources<'_, 'd>) -> Value| {
         if reading.reads(&format!("desired.{name}")) {
             parts.push((name, make(&mut resources)));
@@ -40,7 +45,6 @@ pub(in super::super) fn desired<'d>(
     };
     part("users", &mut |make| Values::array(desired.users.values().map(|declared| make.user(declared))));
     part("acls", &mut |make| Values::array(desired.acls.iter().map(|(binding, declared)| make.acl(binding, declared))));
-    part("grants", &mut |make| gathered.value(make.values));
     part("quotas", &mut |make| {
         Values::array(desired.quotas.iter().map(|(entity, declared)| make.quota(entity, declared)))
     });
@@ -68,8 +72,7 @@ impl<'d> Resources<'_, 'd> {
         let file = values.text(&place.file);
         let location = [("column", place.column.into()), ("file", file), ("line", place.line.into())];
         [
-            // There is no other text like it.
-            ("id", id.to_string().into()),
+            ("id", values.id(id)),
             ("labels", labels.entry(&declared.labels).or_insert_with(|| values.texts(&declared.labels)).clone()),
             ("location", values.object(location)),
             ("management", values.text(declared.management.as_str())),

@@ -1,0 +1,103 @@
+//! `input.desired.topicsBy` and `grantsBy`: where in `input.desired.topics` and `grants` those stand that say something, so that rules
+//! look at few texts and not at ten thousand objects.
+
+use std::collections::BTreeMap;
+
+use regorus::Value;
+
+use super::values::Values;
+
+/// Positions, by field and text.
+type Positions<'v> = BTreeMap<&'v Value, BTreeMap<Value, Vec<Value>>>;
+
+/// Gathers topics, as rules see them, by their fields: `partitions`, `replicas` and `config.KEY`. Numbers count as their text.
+pub(in super::super) fn topics_by(topics: &Value, values: &mut Values) -> Value {
+    let counts = ["partitions", "replicas"].map(|field| values.text(field));
+    let config = values.text("config");
+    let mut by_count = Positions::new();
+    let mut by_config = Positions::new();
+    for (position, topic) in topics.as_array().into_iter().flat_map(|topics| topics.iter()).enumerate() {
+        let Ok(topic) = topic.as_object() else { continue };
+        for field in &counts {
+            if let Some(count) = topic.get(field) {
+                let text = values.text(&count.to_string());
+                by_count.entry(field).or_default().entry(text).or_default().push(position.into());
+            }
+        }
+        for (key, text) in
+            topic.get(&config).and_then(|config| config.as_object().ok()).into_iter().flat_map(|all| all.iter())
+        {
+            by_config.entry(key).or_default().entry(text.clone()).or_default().push(position.into());
+        }
+    }
+    let of_config = |key: &Value| format!("config.{}", key.as_string().map_or("", |key| &**key));
+    let by_config: Vec<_> = by_config.into_iter().map(|(key, found)| (values.text(&of_config(key)), found)).collect();
+    let by_count = by_count.into_iter().map(|(field, found)| (field.clone(), found));
+    Value::from(by_count.chain(by_config).map(|(field, found)| (field, shown(found))).collect::<BTreeMap<_, _>>())
+}
+
+/// Gathers grants, as rules see them, by those of their fields that say whose, on what and from where they are.
+pub(in super::super) fn grants_by(grants: &Value, values: &mut Values) -> Value {
+    let fields = ["host", "patternType", "principal", "resourceName", "resourceType"].map(|field| values.text(field));
+    let mut by_field = Positions::new();
+    for (position, grant) in grants.as_array().into_iter().flat_map(|grants| grants.iter()).enumerate() {
+        let Ok(grant) = grant.as_object() else { continue };
+        for field in &fields {
+            if let Some(text) = grant.get(field) {
+                by_field.entry(field).or_default().entry(text.clone()).or_default().push(position.into());
+            }
+        }
+    }
+    Value::from(by_field.into_iter().map(|(field, found)| (field.clone(), shown(found))).collect::<BTreeMap<_, _>>())
+}
+
+fn shown(positions: BTreeMap<Value, Vec<Value>>) -> Value {
+    Value::from(positions.into_iter().map(|(text, found)| (text, Value::from(found))).collect::<BTreeMap<_, _>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn topics_are_found_by_counts_and_configs_and_by_nothing_that_they_do_not_say() {
+        let topics = Value::from(json!([
+            {"name": "a", "partitions": 3, "replicas": 3, "config": {"retention.ms": "1", "cleanup.policy": "delete"}},
+            {"name": "b", "replicas": 3, "config": {}},
+            {"name": "c", "partitions": 12, "config": {"retention.ms": "1"}},
+        ]));
+        let expected = json!({
+            "partitions": {"3": [0], "12": [2]},
+            "replicas": {"3": [0, 1]},
+            "config.retention.ms": {"1": [0, 2]},
+            "config.cleanup.policy": {"delete": [0]},
+        });
+        assert_eq!(topics_by(&topics, &mut Values::default()), Value::from(expected));
+        assert_eq!(topics_by(&Value::new_array(), &mut Values::default()), Value::new_object());
+    }
+
+    #[test]
+    fn grants_are_found_by_whose_they_are_and_by_what_they_are_about() {
+        let grant = |principal: &str, kind: &str, name: &str| {
+            json!({
+                "principal": principal, "resourceType": kind, "patternType": "literal", "resourceName": name,
+                "host": "*", "management": "managed", "permission": "allow", "operations": {"Read": "x"},
+            })
+        };
+        let grants = Value::from(json!([
+            grant("User:a", "topic", "orders"),
+            grant("User:a", "group", "orders"),
+            grant("User:b", "topic", "orders"),
+        ]));
+        let expected = json!({
+            "host": {"*": [0, 1, 2]},
+            "patternType": {"literal": [0, 1, 2]},
+            "principal": {"User:a": [0, 1], "User:b": [2]},
+            "resourceName": {"orders": [0, 1, 2]},
+            "resourceType": {"topic": [0, 2], "group": [1]},
+        });
+        assert_eq!(grants_by(&grants, &mut Values::default()), Value::from(expected));
+        assert_eq!(grants_by(&Value::new_array(), &mut Values::default()), Value::new_object());
+    }
+}
