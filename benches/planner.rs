@@ -5,6 +5,7 @@
 #![expect(clippy::disallowed_methods, clippy::print_stdout, reason = "a benchmark measures time and prints it")]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Instant;
 
 use driftless::domain::acl::{AclBinding, AclOperation, AclPermission, AclResourceType, PatternType};
@@ -33,7 +34,7 @@ fn declared<T>(value: T) -> Declared<T> {
         location: Location::new("base/topics.yaml", 1, 1),
         fields: BTreeMap::new(),
         management: Management::Managed,
-        labels: BTreeMap::new(),
+        labels: Arc::default(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What git wants one environment to be.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::civil::Date;
 
@@ -49,8 +50,8 @@ pub struct Declared<T> {
     pub fields: BTreeMap<String, Location>,
     /// Whether driftless may touch it.
     pub management: Management,
-    /// `metadata.labels`.
-    pub labels: BTreeMap<String, String>,
+    /// `metadata.labels`. Most of ten thousand topics have the same few.
+    pub labels: Arc<BTreeMap<String, String>>,
 }
 
 impl<T> Declared<T> {

@@ -251,6 +251,8 @@ pub(crate) fn add_bindings(
     if management == Management::Managed && !collector.state.acl_principals.contains_key(principal) {
         collector.state.acl_principals.insert(principal.clone(), collector.sink.location(principal_span));
     }
+    // A binding is the union of all manifests that have it, so the labels of one would mean nothing.
+    let labels = Arc::default();
     for rule in rules {
         for (operation, host) in
             rule.operations.iter().flat_map(|operation| rule.hosts.iter().map(move |host| (*operation, host)))
@@ -264,11 +266,9 @@ pub(crate) fn add_bindings(
                 resource_name: rule.resource_name.clone(),
                 host: host.clone(),
             };
-            // A binding is the union of all manifests that have it, so the labels of one would mean nothing; and at
-            // 50,000 bindings they are 30 MB.
             let declared = || {
                 let location = collector.sink.location(rule.span);
-                Declared { value: (), location, fields: BTreeMap::new(), management, labels: BTreeMap::new() }
+                Declared { value: (), location, fields: BTreeMap::new(), management, labels: Arc::clone(&labels) }
             };
             match collector.state.acls.entry(binding) {
                 Entry::Vacant(new) => drop(new.insert(declared())),

@@ -1,6 +1,7 @@
 //! What all kinds share: `metadata` and the annotations.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::domain::desired::{Declared, Management};
 use crate::domain::diagnostic::Location;
@@ -22,7 +23,7 @@ const PAUSED: &str = "strimzi.io/pause-reconciliation";
 pub(crate) struct Header<'m> {
     pub(crate) name: &'m str,
     pub(crate) name_span: Span,
-    pub(crate) labels: BTreeMap<String, String>,
+    pub(crate) labels: Arc<BTreeMap<String, String>>,
     pub(crate) annotations: BTreeMap<String, String>,
     metadata: Option<&'m Node>,
 }
@@ -34,13 +35,13 @@ impl<'m> Header<'m> {
         let mut header = Self {
             name: &merged.name,
             name_span: merged.name_span,
-            labels: BTreeMap::new(),
+            labels: Arc::default(),
             annotations: BTreeMap::new(),
             metadata,
         };
         if let Some(fields) = metadata.and_then(|metadata| Fields::open_loose(metadata, "metadata", sink)) {
             header.labels =
-                fields.get("labels").map(|node| text_map(node, "metadata.labels", sink)).unwrap_or_default();
+                fields.get("labels").map(|node| text_map(node, "metadata.labels", sink).into()).unwrap_or_default();
             header.annotations =
                 fields.get("annotations").map(|node| text_map(node, "metadata.annotations", sink)).unwrap_or_default();
         }
@@ -110,6 +111,6 @@ impl<'m> Header<'m> {
         fields: BTreeMap<String, Location>,
         sink: &Sink,
     ) -> Declared<T> {
-        Declared { value, location: sink.location(at), fields, management, labels: self.labels.clone() }
+        Declared { value, location: sink.location(at), fields, management, labels: Arc::clone(&self.labels) }
     }
 }

@@ -35,7 +35,7 @@ mod yaml;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::desired::DesiredState;
 use crate::domain::diagnostic::Diagnostic;
@@ -70,7 +70,14 @@ pub fn load(snapshot: &Snapshot, environment: &str, documents: Documents) -> (Op
     };
     let state = DesiredState { environment: environment.to_owned(), ..DesiredState::default() };
     let kafka_version = settings.kafka_version;
-    let mut collector = Collector { state, sink, documents, kafka_version, topics_by_collision_key: BTreeMap::new() };
+    let mut collector = Collector {
+        state,
+        sink,
+        documents,
+        kafka_version,
+        labels: BTreeSet::new(),
+        topics_by_collision_key: BTreeMap::new(),
+    };
     let mut layers = Layers::new(&settings.selector);
     let mut n_nodes = 0;
     for (layer, place) in settings.layers.iter().zip(&settings.layer_locations) {

@@ -1,6 +1,7 @@
 //! From merged documents to the desired state: one reader per kind.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::domain::config_catalog::KafkaVersion;
 use crate::domain::desired::{DesiredState, Document};
@@ -23,6 +24,8 @@ pub(crate) struct Collector {
     pub(crate) documents: Documents,
     /// The version of the brokers, when driftless.yaml says it.
     pub(crate) kafka_version: Option<KafkaVersion>,
+    /// Every set of labels that some resource has, once.
+    pub(crate) labels: BTreeSet<Arc<BTreeMap<String, String>>>,
     /// Topics by the form in which Kafka compares names, with the place of the name.
     pub(crate) topics_by_collision_key: BTreeMap<String, (TopicName, Span)>,
 }
@@ -77,7 +80,11 @@ fn warn_of_patch_of_nothing(merged: &Merged, sink: &mut Sink) {
 }
 
 fn read(merged: &Merged, collector: &mut Collector) {
-    let header = Header::read(merged, &mut collector.sink);
+    let mut header = Header::read(merged, &mut collector.sink);
+    match collector.labels.get(&header.labels) {
+        Some(same) => header.labels = Arc::clone(same),
+        None => drop(collector.labels.insert(Arc::clone(&header.labels))),
+    }
     match merged.kind {
         Kind::PrometheusRule | Kind::RuleFile | Kind::Approval | Kind::PolicyException => {}
         Kind::Topic | Kind::User | Kind::Acl | Kind::Quota | Kind::ClusterConfig => {

@@ -1,6 +1,7 @@
 //! Helpers for the planner's tests: small worlds in few words.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::domain::acl::AclBinding;
 use crate::domain::broker_config::BrokerConfigScope;
@@ -51,7 +52,7 @@ fn declared<T>(value: T, line: u32) -> Declared<T> {
         location: Location::new("base/all.yaml", line, 1),
         fields: BTreeMap::new(),
         management: Management::Managed,
-        labels: BTreeMap::new(),
+        labels: Arc::default(),
     }
 }
 

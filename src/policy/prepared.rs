@@ -51,7 +51,7 @@ impl<'a> Prepared<'a> {
         let reading = built_in.fold(own.reading.clone(), |all, reading| all.and(reading));
         let access = Access::of(desired);
         let mut values = Values::default();
-        let wanted = input::desired(desired, access.gathered(), &reading, &mut values);
+        let wanted = input::desired(desired, access.gathered(), (&reading, own.judges_whole()), &mut values);
         Self { desired, packs, own, reading, wanted, access, values }
     }
 

@@ -1,6 +1,7 @@
 //! Tests of judging as a whole; the rules themselves have their cases in `policy/cases`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::civil::{Date, date};
 use serde_json::json;
@@ -25,7 +26,7 @@ fn topic(name: &str, replicas: i16, min_insync: &str) -> (TopicName, Declared<To
         location: Location::new("base/t.yaml", 4, 3),
         fields,
         management: Management::Managed,
-        labels: BTreeMap::new(),
+        labels: Arc::default(),
     };
     (name, declared)
 }
@@ -464,6 +465,19 @@ fn the_built_in_rules_read_what_is_documented() {
     assert_eq!(PackEngine::load([&builtin_pack()]).unknown_fields(), []);
 }
 
+#[test]
+fn places_are_made_for_rules_of_the_repository_and_no_built_in_rule_reads_one() {
+    for (file, text) in builtin_pack().files {
+        let words = super::words::words(&text).expect("it is Rego");
+        let is_place = |word: &super::words::Word| "location" == word.string.as_deref().unwrap_or(&word.text);
+        assert!(!words.iter().any(is_place), "{file}");
+    }
+    let text = "package driftless.own\n\nwarn contains sprintf(\"%v:%v\", [place.file, place.line]) if {\n\tplace := input.desired.topics[_].location\n}\n";
+    let found = findings(&desired(&[("orders", 3, "2")]), &pack(text));
+    let place = desired(&[("orders", 3, "2")]).topics.values().next().expect("there is one").location.clone();
+    assert!(found.iter().any(|finding| finding.message == format!("{}:{}", place.file, place.line)), "{found:#?}");
+}
+
 /// `json.match_schema` of the engine says whether a real input has the documented shape.
 #[test]
 fn the_schema_describes_real_inputs() {
@@ -520,7 +534,7 @@ fn speed_of_ten_thousand_topics_and_fifty_thousand_acls() {
             location: location.clone(),
             fields: BTreeMap::new(),
             management: Management::Managed,
-            labels: BTreeMap::new(),
+            labels: Arc::default(),
         };
         state.acls.insert(binding, declared);
     }

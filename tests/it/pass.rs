@@ -202,7 +202,7 @@ fn declared<T>(value: T) -> Declared<T> {
         location: place(),
         fields: BTreeMap::new(),
         management: Management::Managed,
-        labels: BTreeMap::new(),
+        labels: Arc::default(),
     }
 }
 

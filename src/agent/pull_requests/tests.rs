@@ -219,7 +219,7 @@ fn declare(desired: &mut DesiredState, name: &str) {
         location: Location::new("base/a.yaml", 1, 1),
         fields: BTreeMap::new(),
         management: Management::Managed,
-        labels: BTreeMap::new(),
+        labels: Arc::default(),
     };
     desired.topics.insert(name, declared);
 }

@@ -1,6 +1,7 @@
 //! What the facts say of single worlds; `property` compares the overlaps with an authorizer.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::super::input::{self, Values};
 use super::super::reading::Reading;
@@ -141,7 +142,7 @@ fn one_name_is_first_once() {
 
 fn declared<T>(value: T) -> Declared<T> {
     let location = Location::new("base/acls.yaml", 7, 3);
-    Declared { value, location, fields: BTreeMap::new(), management: Management::Managed, labels: BTreeMap::new() }
+    Declared { value, location, fields: BTreeMap::new(), management: Management::Managed, labels: Arc::default() }
 }
 
 /// Judges ACLs of git, and returns codes and resources of what is found about access.
@@ -284,7 +285,7 @@ fn grants_are_the_acls_with_their_operations_together() {
             location: Location::new("a.yaml", 1, 1),
             fields: BTreeMap::new(),
             management,
-            labels: BTreeMap::new(),
+            labels: Arc::default(),
         };
         desired.acls.insert(acl(text), declared);
     }
@@ -297,7 +298,7 @@ fn grants_are_the_acls_with_their_operations_together() {
     let id = |operation: &str| format!("acl/User:a/allow/{operation}/topic/literal/orders/*");
     assert_eq!(both["operations"], json!({"Read": id("Read"), "Write": id("Write")}));
     let reading = Reading::of(["package a\nx := input.desired.acls"]);
-    let all = json(&input::desired(&desired, &Gathered::of(&desired), &reading, &mut values));
+    let all = json(&input::desired(&desired, &Gathered::of(&desired), (&reading, true), &mut values));
     let acls = all["acls"].as_array().expect("an array");
     assert_eq!(gather(acls), *grants, "cases see what the whole has");
 }

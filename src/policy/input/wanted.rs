@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use foldhash::fast::RandomState;
 use regorus::Value;
 use serde_json::json;
 
@@ -19,14 +20,15 @@ use crate::domain::rule::{RuleGroup, RuleGroupId};
 use crate::domain::topic::Topic;
 use crate::domain::user::User;
 
-/// Makes the parts that some rule reads.
+/// Makes the parts that some rule reads. Places are for rules of the repository: no built-in rule reads one, and at ten thousand
+/// topics they are objects by the ten thousand.
 pub(in super::super) fn desired<'d>(
     desired: &'d DesiredState,
     gathered: &Gathered<'d>,
-    reading: &Reading,
+    (reading, with_places): (&Reading, bool),
     values: &mut Values,
 ) -> Value {
-    let mut resources = Resources { values, labels: HashMap::new() };
+    let mut resources = Resources { values, with_places, labels: HashMap::default() };
     let mut parts = Vec::new();
     if reading.reads("desired.topics") || reading.reads("desired.topicsBy") {
         let topics = Values::array(desired.topics.values().map(|declared| resources.topic(declared)));
@@ -60,21 +62,27 @@ pub(in super::super) fn desired<'d>(
 /// Makes resources as rules see them.
 struct Resources<'v, 'd> {
     values: &'v mut Values,
+    with_places: bool,
     /// Labels that were met: most resources have the same few.
-    labels: HashMap<&'d BTreeMap<String, String>, Value>,
+    labels: HashMap<&'d BTreeMap<String, String>, Value, RandomState>,
 }
 
 impl<'d> Resources<'_, 'd> {
     /// Makes what every declared resource has. Fields are best given in the order of their names: then none is moved.
     fn resource<T>(&mut self, id: &ResourceId, declared: &'d Declared<T>) -> [(&'static str, Value); 4] {
-        let Self { values, labels } = self;
+        let Self { values, with_places, labels } = self;
         let place = &declared.location;
-        let file = values.text(&place.file);
-        let location = [("column", place.column.into()), ("file", file), ("line", place.line.into())];
+        let location = match with_places {
+            true => {
+                let file = values.text(&place.file);
+                values.object([("column", place.column.into()), ("file", file), ("line", place.line.into())])
+            }
+            false => Value::Undefined,
+        };
         [
             ("id", values.id(id)),
-            ("labels", labels.entry(&declared.labels).or_insert_with(|| values.texts(&declared.labels)).clone()),
-            ("location", values.object(location)),
+            ("labels", labels.entry(&*declared.labels).or_insert_with(|| values.texts(&declared.labels)).clone()),
+            ("location", location),
             ("management", values.text(declared.management.as_str())),
         ]
     }
