@@ -72,7 +72,7 @@ pub enum ResourceId {
 }
 
 fn encode(part: &str) -> Cow<'_, str> {
-    match part.contains(['%', '/']) {
+    match part.bytes().any(|byte| matches!(byte, b'%' | b'/')) {
         true => part.replace('%', "%25").replace('/', "%2F").into(),
         false => part.into(),
     }

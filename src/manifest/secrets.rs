@@ -14,7 +14,8 @@ pub(crate) fn is_secret_name(key: &str) -> bool {
 }
 
 fn looks_like_jaas(text: &str) -> bool {
-    text.contains("LoginModule") && text.contains("password")
+    let (module, password) = ("LoginModule", "password");
+    text.len() >= module.len() + password.len() && text.contains(module) && text.contains(password)
 }
 
 /// Reports every secret in clear below `spec`, and JAAS lines anywhere.

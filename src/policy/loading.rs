@@ -25,6 +25,21 @@ use super::rules::{Definition, definitions};
 use super::unknown_fields;
 use crate::plan::types::Finding;
 
+/// Looks through a file, and writes it as it is loaded.
+fn looked_through(path: &str, text: &str, spread: &BTreeSet<String>) -> Result<String, PackError> {
+    depth::too_deep(path, text).map_or(Ok(()), Err)?;
+    let imported = imports::in_front(text);
+    let text = imported.as_deref().unwrap_or(text);
+    let qualified = qualify::qualified(text, spread);
+    let text = qualified.as_deref().unwrap_or(text);
+    let rewritten = as_the_engine_needs(path, text);
+    let text = rewritten.as_deref().unwrap_or(text);
+    match functions::refused_call(text).or_else(|| functions::negated_body(text)) {
+        Some(call) => Err(PackError::at(path, call.line, call.message).column(call.column)),
+        None => Ok(text.to_owned()),
+    }
+}
+
 /// Writes a file so that the engine judges by it as OPA does: calls, declarations in front, and what negations need.
 fn as_the_engine_needs(path: &str, text: &str) -> Option<String> {
     let mut module = read_alone(path, text)?;
@@ -71,24 +86,16 @@ impl PackEngine {
             wants_file: false,
             broken: false,
         };
-        let texts = packs.iter().flat_map(|pack| &pack.files).map(|(_, text)| text.as_str());
-        let spread = qualify::spread(texts);
+        let own = packs.iter().filter(|pack| pack.name != BUILT_IN);
+        let spread = qualify::spread(own.flat_map(|pack| &pack.files).map(|(_, text)| text.as_str()));
         for pack in packs {
             for (path, text) in &pack.files {
-                if let Some(error) = depth::too_deep(path, text) {
-                    loaded.errors.push(finding::pack_error(&error));
-                    continue;
-                }
-                let imported = imports::in_front(text);
-                let text = imported.as_ref().unwrap_or(text);
-                let qualified = qualify::qualified(text, &spread);
-                let text = qualified.as_ref().unwrap_or(text);
-                // The built-in rules are written and tried out with this engine.
-                let rewritten = if pack.name == BUILT_IN { None } else { as_the_engine_needs(path, text) };
-                let text = rewritten.as_ref().unwrap_or(text);
-                if let Err(error) = loaded.add(path, text) {
-                    loaded.errors.push(finding::pack_error(&error));
-                }
+                // The built-in rules are written and tried out with this engine: not every process looks through them again.
+                let added = match pack.name.as_str() {
+                    BUILT_IN => loaded.add(pack, path, text),
+                    _ => looked_through(path, text, &spread).and_then(|text| loaded.add(pack, path, &text)),
+                };
+                loaded.errors.extend(added.err().map(|error| finding::pack_error(&error)));
             }
             loaded.add_data(pack);
         }
@@ -106,16 +113,16 @@ impl PackEngine {
         loaded
     }
 
-    fn add(&mut self, path: &str, text: &str) -> Result<(), PackError> {
-        if let Some(call) = functions::refused_call(text).or_else(|| functions::negated_body(text)) {
-            return Err(PackError::at(path, call.line, call.message).column(call.column));
-        }
+    fn add(&mut self, pack: &Pack, path: &str, text: &str) -> Result<(), PackError> {
         let is_v1 = self.parse(path, text)?;
         let Some(module) = self.engine.get_modules().last().cloned() else { return Ok(()) };
         let found = definitions(&module, path, text)?;
         super::rules::overlap(&module, path).map_or(Ok(()), Err)?;
-        let own: BTreeSet<String> = super::rules::names(&module).into_iter().collect();
-        if is_v1 && let Some(call) = functions::older_call(text, &own) {
+        let names: BTreeSet<String> = super::rules::names(&module).into_iter().collect();
+        if is_v1
+            && pack.name != BUILT_IN
+            && let Some(call) = functions::older_call(text, &names)
+        {
             return Err(PackError::at(path, call.line, call.message).column(call.column));
         }
         for definition in found {
@@ -184,5 +191,22 @@ impl PackEngine {
     /// Returns every definition of a rule, by rule and file.
     pub(super) fn definitions(&self) -> impl Iterator<Item = &Definition> {
         self.definitions.values().flatten()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::builtin::builtin_pack;
+
+    #[test]
+    fn the_built_in_rules_are_good_as_they_are() {
+        let pack = Pack { name: "somebody's".to_owned(), ..builtin_pack() };
+        for (path, text) in &pack.files {
+            assert!(depth::too_deep(path, text).is_none() && imports::in_front(text).is_none(), "{path}");
+            assert!(functions::refused_call(text).or_else(|| functions::negated_body(text)).is_none(), "{path}");
+        }
+        assert!(PackEngine::load([&pack]).take_errors().is_empty());
+        assert_eq!(qualify::spread(pack.files.iter().map(|(_, text)| text.as_str())), BTreeSet::new());
     }
 }

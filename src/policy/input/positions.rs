@@ -1,33 +1,34 @@
 //! `input.desired.topicsBy` and `grantsBy`: where in `input.desired.topics` and `grants` those stand that say something, so that rules
 //! look at few texts and not at ten thousand objects.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
+use foldhash::fast::RandomState;
 use regorus::Value;
 
 use super::values::Values;
 
-/// Positions, by field and text.
-type Positions<'v> = BTreeMap<&'v Value, BTreeMap<Value, Vec<Value>>>;
+/// Positions, by text.
+type Positions = HashMap<Arc<str>, Vec<Value>, RandomState>;
 
 /// Gathers topics, as rules see them, by their fields: `partitions`, `replicas` and `config.KEY`. Numbers count as their text.
 pub(in super::super) fn topics_by(topics: &Value, values: &mut Values) -> Value {
     let counts = ["partitions", "replicas"].map(|field| values.text(field));
     let config = values.text("config");
-    let mut by_count = Positions::new();
-    let mut by_config = Positions::new();
+    let mut by_count: BTreeMap<&Value, Positions> = BTreeMap::new();
+    let mut by_config: BTreeMap<&Value, Positions> = BTreeMap::new();
     for (position, topic) in topics.as_array().into_iter().flat_map(|topics| topics.iter()).enumerate() {
         let Ok(topic) = topic.as_object() else { continue };
         for field in &counts {
             if let Some(count) = topic.get(field) {
-                let text = values.text(&count.to_string());
-                by_count.entry(field).or_default().entry(text).or_default().push(position.into());
+                by_count.entry(field).or_default().entry(text_of(count)).or_default().push(position.into());
             }
         }
         for (key, text) in
             topic.get(&config).and_then(|config| config.as_object().ok()).into_iter().flat_map(|all| all.iter())
         {
-            by_config.entry(key).or_default().entry(text.clone()).or_default().push(position.into());
+            by_config.entry(key).or_default().entry(text_of(text)).or_default().push(position.into());
         }
     }
     let of_config = |key: &Value| format!("config.{}", key.as_string().map_or("", |key| &**key));
@@ -39,20 +40,28 @@ pub(in super::super) fn topics_by(topics: &Value, values: &mut Values) -> Value 
 /// Gathers grants, as rules see them, by those of their fields that say whose, on what and from where they are.
 pub(in super::super) fn grants_by(grants: &Value, values: &mut Values) -> Value {
     let fields = ["host", "patternType", "principal", "resourceName", "resourceType"].map(|field| values.text(field));
-    let mut by_field = Positions::new();
+    let mut by_field: BTreeMap<&Value, Positions> = BTreeMap::new();
     for (position, grant) in grants.as_array().into_iter().flat_map(|grants| grants.iter()).enumerate() {
         let Ok(grant) = grant.as_object() else { continue };
         for field in &fields {
             if let Some(text) = grant.get(field) {
-                by_field.entry(field).or_default().entry(text.clone()).or_default().push(position.into());
+                by_field.entry(field).or_default().entry(text_of(text)).or_default().push(position.into());
             }
         }
     }
     Value::from(by_field.into_iter().map(|(field, found)| (field.clone(), shown(found))).collect::<BTreeMap<_, _>>())
 }
 
-fn shown(positions: BTreeMap<Value, Vec<Value>>) -> Value {
-    Value::from(positions.into_iter().map(|(text, found)| (text, Value::from(found))).collect::<BTreeMap<_, _>>())
+fn text_of(value: &Value) -> Arc<str> {
+    match value {
+        Value::String(text) => Arc::clone(text),
+        other => other.to_string().into(),
+    }
+}
+
+fn shown(positions: Positions) -> Value {
+    let shown = positions.into_iter().map(|(text, found)| (Value::String(text), Value::from(found)));
+    Value::from(shown.collect::<BTreeMap<_, _>>())
 }
 
 #[cfg(test)]
