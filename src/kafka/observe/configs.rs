@@ -1,6 +1,7 @@
 //! Configs of topics and brokers. "Is set" is decided by a config's source, never by its value.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Mutex, PoisonError};
 
 use foldhash::fast::RandomState;
 use futures::{FutureExt, StreamExt, stream};
@@ -80,10 +81,11 @@ fn shown(entry: &DescribeConfigsResourceResult) -> Option<&str> {
     if entry.is_sensitive { None } else { entry.value.as_ref().map(|value| value.as_str()) }
 }
 
-/// Cuts names into requests, each with the place in the list of brokers that it goes to first.
-fn batches(names: &[TopicName], brokers: usize) -> Vec<(usize, &[TopicName])> {
-    let brokers = if names.len() < TOPICS_FOR_ONE_BROKER { 1 } else { brokers.max(1) };
-    names.chunks(TOPICS_PER_REQUEST).enumerate().map(|(at, chunk)| (at % brokers, chunk)).collect()
+/// Says who is asked for this many topics: each of them has that many requests in flight as it is named.
+fn asked(n_topics: usize, brokers: &[i32]) -> Vec<Target> {
+    let brokers = if n_topics < TOPICS_FOR_ONE_BROKER { &brokers[..brokers.len().min(1)] } else { brokers };
+    let once = || brokers.iter().map(|id| Target::Broker(*id));
+    if brokers.is_empty() { vec![Target::Steady(0)] } else { once().chain(once()).collect() }
 }
 
 /// Reads the configs of topics. A topic that brokers do not know yet, or no more, is asked for again.
@@ -95,12 +97,13 @@ pub(super) async fn topics(cluster: &KafkaCluster, names: &[TopicName]) -> Resul
     let mut rounds = 0;
     while !open.is_empty() {
         let mut failed = BTreeMap::new();
-        let mut requests = Vec::new();
-        for (at, chunk) in batches(&open, ids.len()) {
-            let target = ids.get(at).map_or(Target::Steady(0), |id| Target::Broker(*id));
-            requests.push(batch(cluster, target, chunk).boxed());
-        }
-        let mut answers = stream::iter(requests).buffer_unordered(2 * ids.len().max(1));
+        // Who has answered gets the next: a slow broker is asked for less, and one that is silent holds up two requests.
+        let chunks = Mutex::new(open.chunks(TOPICS_PER_REQUEST));
+        let next = || chunks.lock().unwrap_or_else(PoisonError::into_inner).next();
+        let answers = asked(open.len(), &ids).into_iter().map(|target| {
+            stream::unfold((), move |()| async move { Some((batch(cluster, target, next()?).await, ())) }).boxed()
+        });
+        let mut answers = stream::select_all(answers);
         while let Some((chunk, answer)) = answers.next().await {
             sort_out(&mut configs, &mut failed, chunk, answer);
         }
@@ -306,13 +309,11 @@ mod tests {
     }
 
     #[test]
-    fn few_topics_go_to_one_broker_and_many_to_all() {
-        let sizes = |n: usize| -> Vec<(usize, usize)> {
-            batches(&names(n), 3).into_iter().map(|(at, chunk)| (at, chunk.len())).collect()
-        };
-        assert_eq!(sizes(0), []);
-        assert_eq!(sizes(999), [(0, 500), (0, 499)]);
-        assert_eq!(sizes(2_100), [(0, 500), (1, 500), (2, 500), (0, 500), (1, 100)]);
+    fn few_topics_are_asked_of_one_broker_and_many_of_all_each_with_two_requests_in_flight() {
+        let brokers = |ids: &[i32]| ids.iter().map(|id| Target::Broker(*id)).collect::<Vec<_>>();
+        assert_eq!(asked(999, &[1, 2, 3]), brokers(&[1, 1]));
+        assert_eq!(asked(1_000, &[1, 2, 3]), brokers(&[1, 2, 3, 1, 2, 3]));
+        assert_eq!(asked(1_000, &[]), [Target::Steady(0)]);
     }
 
     #[test]

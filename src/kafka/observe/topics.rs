@@ -34,20 +34,20 @@ pub(crate) enum Found {
 /// Reads all topics that the principal may see, and looks up `names` that are not among them.
 pub(super) async fn list(cluster: &KafkaCluster, names: &BTreeSet<TopicName>) -> Result<Topics, CallError> {
     let all = cluster.pool.read(Target::Steady(0), |_| request(None));
-    let (all, reassignments) = futures::join!(all, reassignments::list(cluster));
-    let mut listed = by_name(all?);
-    let missing: Vec<TopicName> = names.iter().filter(|name| !listed.contains_key(*name)).cloned().collect();
     // The list silently leaves out what the principal may not describe. A name that cannot exist tells: only who may
     // describe every topic is told that it is unknown.
     let probe = TopicName::parse(&format!("driftless-probe-{}", uuid::Uuid::new_v4().simple())).ok();
-    let asked: Vec<TopicName> = missing.iter().cloned().chain(probe.clone()).collect();
-    let mut found = look_up(cluster, &asked).await?;
-    let incomplete = match probe.and_then(|probe| found.remove(&probe)) {
+    let probing = look_up(cluster, probe.as_slice());
+    let (all, probed, reassignments) = futures::join!(all, probing, reassignments::list(cluster));
+    let mut listed = by_name(all?);
+    let incomplete = match probed?.into_values().next() {
         Some(Found::Unknown(reason)) => Some(format!(
             "{reason}; the principal may not describe every topic, and Kafka leaves those out of the list"
         )),
         Some(Found::Topic(_) | Found::Absent) | None => None,
     };
+    let missing: Vec<TopicName> = names.iter().filter(|name| !listed.contains_key(*name)).cloned().collect();
+    let mut found = look_up(cluster, &missing).await?;
     // A topic whose list entry is an error is looked up too.
     let broken: Vec<TopicName> =
         listed.iter().filter(|(_, topic)| topic.error_code != 0).map(|(name, _)| name.clone()).collect();
