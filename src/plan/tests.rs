@@ -39,6 +39,23 @@ fn equal_states_give_an_empty_plan() {
     assert_eq!(check_owned(|_| {}), "");
 }
 
+/// The planner goes along git, the record and the cluster at once: all three have to come in one order.
+#[test]
+fn what_is_on_record_is_found_again_for_every_kind() {
+    let mut world = World::new();
+    for name in ["b", "a"] {
+        world.want_topic(name, 1, 3, &[]).want_user(name, &[(ScramMechanism::Sha512, 4096)]);
+        for operation in ["Write", "Read"] {
+            world.want_acl(&format!("acl/User:{name}/allow/{operation}/topic/literal/orders/*"));
+        }
+        world.want_quota(&format!("user={name}"), &[(QuotaKey::ProducerByteRate, 1.0)]);
+    }
+    world.want_broker_config("default", &[("log.cleaner.threads", "2")]);
+    let n_actions = world.apply().actions.len();
+    let again = world.plan();
+    assert_eq!((n_actions, again.actions.len(), again.adopted.len()), (11, 0, 0), "{again:#?}");
+}
+
 #[test]
 fn what_git_moved_is_a_change() {
     assert_snapshot!(check_owned(|world| { world.want_topic("orders", 6, 3, &[("retention.ms", "90000000"), ("min.insync.replicas", "2")]); }),

@@ -81,7 +81,7 @@ fn shown(entry: &DescribeConfigsResourceResult) -> Option<&str> {
     if entry.is_sensitive { None } else { entry.value.as_ref().map(|value| value.as_str()) }
 }
 
-/// Says who is asked for this many topics: each of them has that many requests in flight as it is named.
+/// Returns who is asked for the configs of this many topics: each broker as often as it has requests in flight.
 fn asked(n_topics: usize, brokers: &[i32]) -> Vec<Target> {
     let brokers = if n_topics < TOPICS_FOR_ONE_BROKER { &brokers[..brokers.len().min(1)] } else { brokers };
     let once = || brokers.iter().map(|id| Target::Broker(*id));
