@@ -16,40 +16,46 @@ type Positions = HashMap<Arc<str>, Vec<Value>, RandomState>;
 pub(in super::super) fn topics_by(topics: &Value, values: &mut Values) -> Value {
     let counts = ["partitions", "replicas"].map(|field| values.text(field));
     let config = values.text("config");
-    let mut by_count: BTreeMap<&Value, Positions> = BTreeMap::new();
     let mut by_config: BTreeMap<&Value, Positions> = BTreeMap::new();
-    for (position, topic) in topics.as_array().into_iter().flat_map(|topics| topics.iter()).enumerate() {
-        let Ok(topic) = topic.as_object() else { continue };
-        for field in &counts {
-            if let Some(count) = topic.get(field) {
-                by_count.entry(field).or_default().entry(text_of(count)).or_default().push(position.into());
-            }
-        }
-        for (key, text) in
-            topic.get(&config).and_then(|config| config.as_object().ok()).into_iter().flat_map(|all| all.iter())
-        {
-            by_config.entry(key).or_default().entry(text_of(text)).or_default().push(position.into());
+    for (position, topic) in objects(topics) {
+        let config = topic.get(&config).and_then(|config| config.as_object().ok());
+        for (key, text) in config.into_iter().flat_map(|all| all.iter()) {
+            note(&mut by_config, key, text, position);
         }
     }
     let of_config = |key: &Value| format!("config.{}", key.as_string().map_or("", |key| &**key));
     let by_config: Vec<_> = by_config.into_iter().map(|(key, found)| (values.text(&of_config(key)), found)).collect();
-    let by_count = by_count.into_iter().map(|(field, found)| (field.clone(), found));
-    Value::from(by_count.chain(by_config).map(|(field, found)| (field, shown(found))).collect::<BTreeMap<_, _>>())
+    shown_by_field(by_fields(topics, &counts).chain(by_config))
 }
 
 /// Gathers grants, as rules see them, by those of their fields that say whose, on what and from where they are.
 pub(in super::super) fn grants_by(grants: &Value, values: &mut Values) -> Value {
     let fields = ["host", "patternType", "principal", "resourceName", "resourceType"].map(|field| values.text(field));
+    shown_by_field(by_fields(grants, &fields))
+}
+
+/// Gathers objects by what they say in these fields.
+fn by_fields(all: &Value, fields: &[Value]) -> impl Iterator<Item = (Value, Positions)> + use<> {
     let mut by_field: BTreeMap<&Value, Positions> = BTreeMap::new();
-    for (position, grant) in grants.as_array().into_iter().flat_map(|grants| grants.iter()).enumerate() {
-        let Ok(grant) = grant.as_object() else { continue };
-        for field in &fields {
-            if let Some(text) = grant.get(field) {
-                by_field.entry(field).or_default().entry(text_of(text)).or_default().push(position.into());
-            }
+    for (position, object) in objects(all) {
+        for (field, text) in fields.iter().filter_map(|field| Some((field, object.get(field)?))) {
+            note(&mut by_field, field, text, position);
         }
     }
-    Value::from(by_field.into_iter().map(|(field, found)| (field.clone(), shown(found))).collect::<BTreeMap<_, _>>())
+    by_field.into_iter().map(|(field, found)| (field.clone(), found)).collect::<Vec<_>>().into_iter()
+}
+
+fn objects(all: &Value) -> impl Iterator<Item = (usize, &regorus::value::Object)> {
+    let items = all.as_array().into_iter().flat_map(|items| items.iter()).enumerate();
+    items.filter_map(|(position, item)| Some((position, item.as_object().ok()?)))
+}
+
+fn note<'v>(by_field: &mut BTreeMap<&'v Value, Positions>, field: &'v Value, text: &Value, position: usize) {
+    by_field.entry(field).or_default().entry(text_of(text)).or_default().push(position.into());
+}
+
+fn shown_by_field(by_field: impl Iterator<Item = (Value, Positions)>) -> Value {
+    Value::from(by_field.map(|(field, found)| (field, shown(found))).collect::<BTreeMap<_, _>>())
 }
 
 fn text_of(value: &Value) -> Arc<str> {
